@@ -1,0 +1,1 @@
+"""Each module makes one outside thing speak the domain's language."""

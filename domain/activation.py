@@ -1,0 +1,110 @@
+"""Proving a channel: how long a proof lives, how often it is tried and sent, what its author sees of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain import champs
+
+Canal = Literal["sms", "email"]
+CANAUX: tuple[Canal, ...] = ("sms", "email")
+
+LONGUEUR_CODE = 6
+ESSAIS_MAX = 5
+# Sends of one activation, the first included.
+ENVOIS_MAX = 5
+# Between two sends to one destination, in seconds (G-04, G-05).
+DELAI_RENVOI = 60
+DUREES: dict[Canal, timedelta] = {"sms": timedelta(minutes=10), "email": timedelta(hours=24)}
+
+# Where a message stands; an `echec_…` is final and tells why.
+Livraison = Literal[
+    "en_file", "nouvel_essai", "envoye", "retenu", "echec_destinataire", "echec_fournisseur", "echec_expire", "echec_interne"
+]
+
+
+class Jeton(Struct, frozen=True, kw_only=True):
+    """A one-time proof as stored: no secret in it. The code and the link are derived from `id`, `canal` and `destination`."""
+
+    id: UUID
+    compte_id: UUID
+    canal: Canal
+    destination: str
+    cle_id: str
+
+
+class ActivationVue(Struct, frozen=True, kw_only=True):
+    """Une activation en cours : où le code est parti, combien d'essais restent, quand redemander un envoi."""
+
+    id: UUID
+    canal: Canal
+    destination: str
+    longueur_code: int = LONGUEUR_CODE
+    expire_le: datetime
+    renvoi_possible_le: datetime
+    essais_restants: int
+    envois_restants: int
+    livraison: Livraison
+
+
+class DemandeActivation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Le canal par lequel activer le compte."""
+
+    canal: Canal
+
+
+class Essai(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Le code reçu, tel que la personne le recopie."""
+
+    code: champs.CodeActivation
+
+    def __repr__(self) -> str:
+        return "Essai(…)"
+
+
+class LienSuivi(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Le jeton du lien reçu par courriel."""
+
+    jeton: champs.JetonLien
+
+    def __repr__(self) -> str:
+        return "LienSuivi(…)"
+
+
+class Activee(Struct, frozen=True, kw_only=True):
+    """Le compte est actif."""
+
+    etat: Literal["actif"] = "actif"
+
+
+class LienSuiviVue(Struct, frozen=True, kw_only=True):
+    """Le compte est actif, peut-être depuis plus tôt ; rien de personnel n'est dit."""
+
+    etat: Literal["actif"] = "actif"
+    deja_active: bool
+
+
+def masquer(canal: Canal, destination: str) -> str:
+    """`+33 6 •• •• •• 78`, `i•••@exemple.fr`: enough to recognise one's own, not enough to learn another's."""
+    return _masquer_telephone(destination) if canal == "sms" else _masquer_email(destination)
+
+
+def _masquer_email(adresse: str) -> str:
+    local, _, domaine = adresse.rpartition("@")
+    return f"{local[:1]}•••@{domaine}"
+
+
+_INDICATIFS = ("33", "262", "590", "594", "596", "508", "687", "689", "681")
+
+
+def _masquer_telephone(e164: str) -> str:
+    chiffres = e164.removeprefix("+")
+    indicatif = next((i for i in _INDICATIFS if chiffres.startswith(i)), chiffres[:2])
+    national = chiffres[len(indicatif) :]
+    caches = "•" * (len(national) - 3)
+    groupes = [caches[max(0, i - 2) : i] for i in range(len(caches), 0, -2)][::-1]
+    return " ".join([f"+{indicatif}", national[:1], *groupes, national[-2:]])

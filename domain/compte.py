@@ -1,0 +1,90 @@
+"""An account as the rules see it while it waits for its activation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain.activation import ESSAIS_MAX, Canal, Jeton, Livraison
+from domain.profils import Profil
+
+Langue = Literal["fr", "en"]
+Nature = Literal["email", "telephone_mobile", "telephone_fixe"]
+
+CONTACT_DU_CANAL: dict[Canal, Nature] = {"sms": "telephone_mobile", "email": "email"}
+
+
+class Contact(Struct, frozen=True):
+    """A way to reach the person. `recoit_sms` only ever true of a mobile."""
+
+    nature: Nature
+    valeur: str
+    recoit_sms: bool = False
+
+
+class NouveauCompte(Struct, frozen=True, kw_only=True):
+    """What opening an account writes. `base`: the identifiant to number when `identifiant` is None."""
+
+    id: UUID
+    identifiant: str | None
+    base: str
+    profil: Profil
+    empreinte_mdp: str
+    langue: Langue
+    contacts: tuple[Contact, ...]
+
+    def __repr__(self) -> str:
+        return f"NouveauCompte(id={self.id})"
+
+
+class ActivationOuverte(Struct, frozen=True, kw_only=True):
+    """The latest open proof of a pending account, with the figures its author is shown."""
+
+    jeton: Jeton
+    essais: int
+    envois: int
+    expire_le: datetime
+    renvoi_possible_le: datetime
+    livraison: Livraison
+
+    @property
+    def essais_restants(self) -> int:
+        return max(0, ESSAIS_MAX - self.essais)
+
+
+class CompteEnAttente(Struct, frozen=True, kw_only=True):
+    """A sign-up as it stands: pending, or just active. `expiree`: by the database's clock."""
+
+    id: UUID
+    etat: Literal["en_attente", "actif"]
+    type: Literal["citoyen", "entreprise", "association"]
+    identifiant: str
+    langue: Langue
+    expire_le: datetime
+    expiree: bool
+    contacts: tuple[Contact, ...]
+    activation: ActivationOuverte | None = None
+
+    def contact(self, canal: Canal) -> Contact | None:
+        return next((c for c in self.contacts if c.nature == CONTACT_DU_CANAL[canal]), None)
+
+    def destination(self, canal: Canal) -> str | None:
+        """Where a proof of this channel can be sent: None when there is nothing, or a number that receives no SMS."""
+        contact = self.contact(canal)
+        return contact.valeur if contact and (canal == "email" or contact.recoit_sms) else None
+
+    def __repr__(self) -> str:
+        return f"CompteEnAttente(id={self.id}, etat={self.etat})"
+
+
+def contacts(email: str, mobile: tuple[str, bool] | None, fixe: str | None) -> Iterator[Contact]:
+    """The contacts of a sign-up; `mobile` with whether it receives SMS."""
+    yield Contact("email", email)
+    if mobile:
+        yield Contact("telephone_mobile", *mobile)
+    if fixe:
+        yield Contact("telephone_fixe", fixe)

@@ -1,0 +1,219 @@
+"""Every refusal the service knows, each with its stable code. What the user reads, and the HTTP status, live at the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from msgspec import Struct
+
+
+class ErreurChamp(Struct, frozen=True, kw_only=True):
+    """One faulty field: where (JSON pointer, RFC 6901), what (stable code), and the figures of its message."""
+
+    pointer: str
+    code: str
+    params: dict[str, Any] = {}
+
+    def sous(self, prefixe: str) -> ErreurChamp:
+        return ErreurChamp(pointer=prefixe + self.pointer, code=self.code, params=self.params)
+
+
+class Refus(Exception):
+    """A request the rules refuse. `details` is what a client may read beside the code; never personal data."""
+
+    code: ClassVar[str]
+
+    def details(self) -> dict[str, Any]:
+        return {}
+
+
+class _AvecReprise(Refus):
+    """A refusal that says when to come back, in whole seconds."""
+
+    def __init__(self, attendre: float) -> None:
+        self.attendre = max(1, round(attendre + 0.5))
+
+
+class ChampsInvalides(Refus):
+    """One or more fields are wrong: all of them are listed."""
+
+    code = "champs_invalides"
+
+    def __init__(self, erreurs: Sequence[ErreurChamp]) -> None:
+        self.erreurs = tuple(erreurs)
+
+
+class DocumentPerime(Refus):
+    """The version accepted is not the one in force."""
+
+    code = "document_perime"
+
+    def __init__(self, document: str, version_en_vigueur: str) -> None:
+        self.document, self.version_en_vigueur = document, version_en_vigueur
+
+    def details(self) -> dict[str, Any]:
+        return {
+            "document": self.document,
+            "version_en_vigueur": self.version_en_vigueur,
+            "lien": f"/v1/documents-legaux/{self.document}/versions/{self.version_en_vigueur}",
+        }
+
+
+class DocumentInconnu(Refus):
+    """No legal document bears this code or version."""
+
+    code = "document_inconnu"
+
+
+class ProfilInconnu(Refus):
+    """No profile bears this name."""
+
+    code = "profil_inconnu"
+
+
+class IdentifiantIndisponible(Refus):
+    """The chosen identifiant is taken; `suggestions` were free at that instant."""
+
+    code = "identifiant_indisponible"
+
+    def __init__(self, suggestions: Sequence[str] = ()) -> None:
+        self.suggestions = tuple(suggestions)
+
+    def details(self) -> dict[str, Any]:
+        return {"suggestions": list(self.suggestions)}
+
+
+class SecretInvalide(Refus):
+    """No sign-up secret in the Authorization header, or not one of ours."""
+
+    code = "secret_invalide"
+
+
+class InscriptionInconnue(Refus):
+    """No sign-up with this id, or somebody else's."""
+
+    code = "inscription_inconnue"
+
+
+class InscriptionExpiree(Refus):
+    """The sign-up was not activated in time."""
+
+    code = "inscription_expiree"
+
+
+class DejaActive(Refus):
+    """The account is already active: nothing is left to activate, correct or cancel here."""
+
+    code = "deja_active"
+
+
+class CanalImpossible(Refus):
+    """This channel cannot reach the person: no number, or one that cannot receive an SMS."""
+
+    code = "canal_impossible"
+
+    def __init__(self, canal: str) -> None:
+        self.canal = canal
+
+    def details(self) -> dict[str, Any]:
+        return {"canal": self.canal}
+
+
+class ActivationInconnue(Refus):
+    """No such activation on this sign-up."""
+
+    code = "activation_inconnue"
+
+
+class ActivationRemplacee(Refus):
+    """A newer activation, or a corrected contact, has voided this one."""
+
+    code = "activation_remplacee"
+
+
+class CodeIncorrect(Refus):
+    """A wrong code: counted."""
+
+    code = "code_incorrect"
+
+    def __init__(self, essais_restants: int) -> None:
+        self.essais_restants = essais_restants
+
+    def details(self) -> dict[str, Any]:
+        return {"essais_restants": self.essais_restants}
+
+
+class EssaisEpuises(Refus):
+    """The tries of this activation are spent: even the right code is refused."""
+
+    code = "essais_epuises"
+
+    def details(self) -> dict[str, Any]:
+        return {"essais_restants": 0}
+
+
+class CodeExpire(Refus):
+    """The code is too old."""
+
+    code = "code_expire"
+
+
+class LienInvalide(Refus):
+    """Not a link of ours."""
+
+    code = "lien_invalide"
+
+
+class LienExpire(Refus):
+    """The link is too old, or was replaced by a newer one."""
+
+    code = "lien_expire"
+
+
+class EnvoisEpuises(Refus):
+    """This activation was sent as often as it may be."""
+
+    code = "envois_epuises"
+
+
+class TropDeDemandes(_AvecReprise):
+    """A limit was reached; which one is not said (R09)."""
+
+    code = "trop_de_demandes"
+
+
+class Sature(_AvecReprise):
+    """Too much work is queued; the request was not begun."""
+
+    code = "service_sature"
+
+
+class Indisponible(_AvecReprise):
+    """The database does not answer."""
+
+    code = "service_indisponible"
+
+
+class CleIdempotenceInvalide(Refus):
+    """An Idempotency-Key is 1 to 255 printable ASCII characters."""
+
+    code = "cle_idempotence_invalide"
+
+
+class CleIdempotenceReutilisee(Refus):
+    """The key already served for another body."""
+
+    code = "cle_idempotence_reutilisee"
+
+
+class RequeteEnCours(_AvecReprise):
+    """A request with the same key is still being served."""
+
+    code = "requete_en_cours"
+
+
+def secondes_avant(reprise: datetime, maintenant: datetime) -> float:
+    """Seconds from one instant to another, for `Retry-After`."""
+    return (reprise - maintenant).total_seconds()

@@ -1,0 +1,56 @@
+"""What was accepted, acknowledged, consented: three kinds of record, never mixed, each tied to a version and its hash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Literal
+
+from msgspec import Struct
+
+CGU, RGPD = "cgu", "rgpd"
+OBLIGATOIRES = (CGU, RGPD)
+
+# Digital majority for consent-based processing: RGPD art. 8, loi 78-17 art. 45.
+AGE_CONSENTEMENT = 15
+
+Nature = Literal["acceptation", "prise_de_connaissance", "consentement"]
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """One immutable version of a legal text, without its text. `sha256`: hexadecimal, of the text in UTF-8."""
+
+    code: str
+    version: str
+    titre: str
+    sha256: str
+    en_vigueur_le: date
+
+
+class Document(Version, frozen=True, kw_only=True):
+    """One immutable version of a legal text (Markdown)."""
+
+    texte: str
+
+
+class Acte(Struct, frozen=True, kw_only=True):
+    """One line of the ledger. `objet`: the document, or the purpose of a consent."""
+
+    nature: Nature
+    objet: str
+    document: Version
+    valeur: bool = True
+
+
+def actes_d_inscription(en_vigueur: Mapping[str, Version], consentements: Mapping[str, bool]) -> list[Acte]:
+    """What a sign-up records. A box left empty records nothing: it was not asked (RGPD, recital 32)."""
+    return [
+        Acte(nature="acceptation", objet=CGU, document=en_vigueur[CGU]),
+        # The RGPD box is mandatory, hence no free consent: it is kept as what it is, a notice acknowledged.
+        Acte(nature="prise_de_connaissance", objet=RGPD, document=en_vigueur[RGPD]),
+        *(
+            Acte(nature="consentement", objet=f"diffusion.{liste}", document=en_vigueur[RGPD])
+            for liste, donne in consentements.items()
+            if donne
+        ),
+    ]

@@ -1,0 +1,68 @@
+"""What is sent: a row that names a proof and a template, rendered at the moment it leaves; how failures are told apart."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain.activation import Canal, Jeton
+from domain.compte import Langue
+
+Modele = Literal["activation"]
+
+# A lease outlives the slowest provider's time-out, so that two workers never hold one message.
+BAIL = 60
+TENTATIVES_MAX = 8
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """A leased outbox row, with what rendering needs. `tentatives` counts this one."""
+
+    id: UUID
+    canal: Canal
+    modele: Modele
+    langue: Langue
+    identifiant: str
+    jeton: Jeton
+    perime: bool
+    tentatives: int
+
+
+class Rendu(Struct, frozen=True, kw_only=True):
+    """A message ready to leave. `id` is the outbox row's: the same at each try. An SMS has a text only."""
+
+    id: UUID
+    canal: Canal
+    destination: str
+    objet: str
+    texte: str
+    html: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Rendu(id={self.id}, canal={self.canal})"
+
+
+class EnvoiDiffere(Exception):
+    """Not now: the provider is down, slow, or asks to wait. `motif` is a code for the operator, without personal data.
+
+    `attendre`: seconds the provider asked for, if it did.
+    """
+
+    def __init__(self, motif: str, attendre: float | None = None) -> None:
+        super().__init__(motif)
+        self.motif, self.attendre = motif, attendre
+
+
+class EnvoiRefuse(Exception):
+    """Never: this destination is refused. `motif` as above."""
+
+    def __init__(self, motif: str) -> None:
+        super().__init__(motif)
+        self.motif = motif
+
+
+def delai(tentatives: int, alea: float) -> float:
+    """Seconds before the next try: 2, 4, 8 … up to an hour, spread by half around (`alea` in 0–1) so that retries do not march together."""
+    return float(min(3600.0, 2.0**tentatives)) * (0.5 + alea)

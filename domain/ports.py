@@ -1,0 +1,274 @@
+"""What the rules need of the world. Each port is small; its refusals are those of `domain.erreurs` unless it says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import Enum
+from typing import Any, Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain.activation import Canal, Jeton
+from domain.compte import CompteEnAttente, Contact, NouveauCompte
+from domain.juridique import Acte, Document, Version
+from domain.limites import Limite
+from domain.message import Message, Rendu
+
+
+class Systeme(Protocol):
+    """The clock of calendar rules, ids and chance. Lifetimes go by the database's clock, not by this one."""
+
+    def aujourdhui(self) -> date:
+        """Today in metropolitan France."""
+        ...
+
+    def nouvel_id(self) -> UUID: ...
+
+    def alea(self) -> float:
+        """Uniform in [0, 1)."""
+        ...
+
+
+class Hacheur(Protocol):
+    async def hacher(self, mot_de_passe: str) -> str:
+        """An argon2id PHC string. Refuses with `Sature` when too many wait."""
+        ...
+
+    async def verifier(self, mot_de_passe: str, empreinte: str) -> bool:
+        """Refuses with `Sature` when too many wait."""
+        ...
+
+
+class Comptes(Protocol):
+    async def ouvrir(self, compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta) -> str | None:
+        """Account, contacts and ledger in one statement; the identifiant it got.
+
+        None, and nothing written, when the chosen identifiant is taken; a generated one always ends by finding its number.
+        """
+        ...
+
+    async def en_attente(self, id: UUID) -> CompteEnAttente | None:
+        """A pending or active account, with its latest open proof."""
+        ...
+
+    async def verrouiller(self, id: UUID) -> CompteEnAttente | None:
+        """The same, its row held to the end of the transaction: what changes an account goes one at a time."""
+        ...
+
+    async def corriger(self, id: UUID, contacts: Sequence[Contact]) -> None:
+        """Replaces these contacts, unproven."""
+        ...
+
+    async def activer(self, jeton: Jeton) -> bool:
+        """Marks the proof's contact verified and the account active, voids its other proofs; False if it was active already."""
+        ...
+
+    async def effacer_demande(self, id: UUID) -> bool:
+        """Deletes a pending account and everything of it; False if it is not pending any more."""
+        ...
+
+
+class Essaye(Enum):
+    """What counting a try found."""
+
+    COMPTE = "compte"
+    INCONNU = "inconnu"
+    EPUISE = "epuise"
+    EXPIRE = "expire"
+    REMPLACE = "remplace"
+    DEPENSE = "depense"
+
+
+class Jetons(Protocol):
+    async def ouvrir(self, jeton: Jeton, duree: timedelta) -> None:
+        """A new proof; the account's earlier ones on this channel are void."""
+        ...
+
+    async def renvoyer(self, id: UUID, envois_max: int) -> bool:
+        """Counts one more send; False when `envois_max` are spent."""
+        ...
+
+    async def compter_essai(self, compte_id: UUID, id: UUID, essais_max: int) -> tuple[Essaye, Jeton | None, int]:
+        """Counts a try before anybody compares: the proof when the try may be judged, and the tries left after it."""
+        ...
+
+    async def par_id(self, id: UUID) -> tuple[Essaye, Jeton] | None:
+        """A proof and its state, no try counted: for links, which cannot be guessed."""
+        ...
+
+    async def depenser(self, id: UUID) -> bool:
+        """Spends the proof if it is still live; of many callers one is told True."""
+        ...
+
+    async def annuler(self, compte_id: UUID, canal: Canal) -> None:
+        """Voids the open proofs of a channel, and what was still to be sent for them."""
+        ...
+
+
+class Limites(Protocol):
+    async def depenser(self, limites: Sequence[Limite]) -> datetime | None:
+        """Spends one unit of each, or none of any: None, or the instant from which all would be granted."""
+        ...
+
+
+class Outbox(Protocol):
+    async def deposer(self, id: UUID, jeton: Jeton) -> None:
+        """To be sent as soon as the transaction commits."""
+        ...
+
+    async def retenir(self, id: UUID, jeton: Jeton, jusqua: datetime) -> None:
+        """Not sent, a limit forbids it: noted, with the instant from which a resend may be asked."""
+        ...
+
+
+class ReponseGardee(Struct, frozen=True, kw_only=True):
+    """An acknowledged answer, kept for replay: no secret in it. `compte_id`: it goes when the account goes."""
+
+    statut: int
+    corps: Mapping[str, Any]
+    compte_id: UUID
+
+
+class Prise(Enum):
+    """What reserving an idempotency key found."""
+
+    LIBRE = "libre"
+    EN_COURS = "en_cours"
+    AUTRE_CORPS = "autre_corps"
+
+
+class Idempotence(Protocol):
+    async def prendre(self, cle: bytes, empreinte: bytes, prise: UUID) -> Prise | ReponseGardee:
+        """Reserves the key for this body, or tells what became of it. A reservation lasts 30 s, an answer 24 h."""
+        ...
+
+    async def liberer(self, cle: bytes, prise: UUID) -> None:
+        """Gives the key back after a refusal: the corrected request may use it."""
+        ...
+
+
+class Reponses(Protocol):
+    async def garder(self, cle: bytes, prise: UUID, reponse: ReponseGardee) -> bool:
+        """Keeps the answer in the transaction that earned it; False if the reservation was lost meanwhile."""
+        ...
+
+
+class Documents(Protocol):
+    async def en_vigueur(self) -> Mapping[str, Version]:
+        """The current version of each document, by code."""
+        ...
+
+    async def versions(self, code: str) -> Sequence[Version]:
+        """All published versions, newest first."""
+        ...
+
+    async def document(self, code: str, version: str) -> Document | None: ...
+
+
+class Disponibilites(Protocol):
+    """The hot reads of the sign-up form, a round trip each."""
+
+    async def libre(self, identifiant: str, limites: Sequence[Limite]) -> bool | datetime:
+        """Whether it is free; or, when a limit forbids to tell, the instant from which it may be asked."""
+        ...
+
+    async def premiers_libres(self, bases: Sequence[str], limites: Sequence[Limite]) -> list[str] | datetime:
+        """For each base, itself or its next homonym (`base2`, `base3` …), free at that instant."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """The storage ports of one transaction."""
+
+    comptes: Comptes
+    jetons: Jetons
+    limites: Limites
+    outbox: Outbox
+    reponses: Reponses
+
+
+class Store(Protocol):
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """All or nothing: committed on leaving the block, rolled back if an exception crosses it. Refuses with `Indisponible`."""
+        ...
+
+    def lecture(self) -> AbstractAsyncContextManager[Comptes]:
+        """Reads only, each by itself."""
+        ...
+
+
+class FileMessages(Protocol):
+    """The outbox as the worker sees it; each call commits."""
+
+    async def louer(self, canal: Canal, bail: int) -> Message | None:
+        """The next message due, nobody else's for `bail` seconds."""
+        ...
+
+    async def envoye(self, id: UUID) -> None: ...
+
+    async def differer(self, id: UUID, motif: str, attendre: float) -> None: ...
+
+    async def abandonner(self, id: UUID, motif: str, livraison: str) -> None:
+        """Dead-letters it; `livraison` is what its author is shown."""
+        ...
+
+    async def prochain(self, canal: Canal) -> float | None:
+        """Seconds until the next message of this channel is due; None when none waits."""
+        ...
+
+
+class Menage(Protocol):
+    async def passer(self) -> None:
+        """Deletes what has had its time: abandoned sign-ups, kept answers, spent limits. Idempotent."""
+        ...
+
+
+class Signaux(Protocol):
+    """News from the database, across processes; a lost one is made up for by the caller's own polling."""
+
+    async def attendre(self, sujet: str, delai: float) -> None:
+        """Returns at the first news of `sujet` or after `delai` seconds."""
+        ...
+
+
+class Expediteur(Protocol):
+    async def envoyer(self, rendu: Rendu) -> None:
+        """Hands it to the provider. Raises `EnvoiDiffere` or `EnvoiRefuse`; anything else is a fault of ours."""
+        ...
+
+
+class Gabarits(Protocol):
+    def rendre(self, message: Message) -> Rendu: ...
+
+
+class MessageRecu(Struct, frozen=True, kw_only=True):
+    """A message as the development mailbox shows it."""
+
+    id: UUID
+    canal: Canal
+    destination: str
+    objet: str
+    texte: str
+    html: str | None
+    envoye_le: datetime
+
+
+class Boite(Protocol):
+    """The development mailbox."""
+
+    def messages(self, destination: str | None) -> list[MessageRecu]:
+        """Newest first."""
+        ...
+
+    def vider(self) -> None: ...
+
+
+class Sante(Protocol):
+    async def prete(self) -> bool:
+        """The database answers, and its schema is the one this version expects."""
+        ...

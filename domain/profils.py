@@ -1,0 +1,114 @@
+"""The three profiles, a tagged union on `type`: who signs up, and with which fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from domain import champs
+from domain.erreurs import ErreurChamp
+from domain.outils import Outils
+
+NAISSANCE_MIN = date(1900, 1, 1)
+
+
+class Adresse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Adresse postale."""
+
+    ligne1: champs.LigneAdresse
+    ligne2: champs.LigneAdresse2 | None = None
+    code_postal: champs.CodePostal
+    commune: champs.Commune
+    code_commune: champs.CodeCommune | None = None
+    pays: champs.Pays = "FR"
+
+    @staticmethod
+    def controles(valeurs: dict[str, Any], _: Outils) -> Iterator[ErreurChamp]:
+        code = valeurs.get("code_postal")
+        if code is not None and valeurs.get("pays", "FR") == "FR" and not (len(code) == 5 and code.isdecimal()):
+            yield ErreurChamp(pointer="/code_postal", code="code_postal_invalide")
+
+
+class Representant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """La personne physique qui signe pour l'organisation."""
+
+    civilite: champs.Civilite
+    prenom: champs.Prenom | None
+    nom: champs.Nom
+    fonction: champs.Fonction
+
+
+class Citoyen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="citoyen"):
+    """Une personne, pour elle-même."""
+
+    civilite: champs.Civilite
+    nom_naissance: champs.NomNaissance
+    nom_usage: champs.NomUsage | None = None
+    prenom: champs.Prenom | None
+    date_naissance: Annotated[
+        date,
+        Meta(
+            description="Entre le 1er janvier 1900 et aujourd'hui.",
+            examples=["2000-01-01"],
+            extra_json_schema={"title": "Date de naissance", "x-autocomplete": "bday"},
+        ),
+    ]
+
+    @staticmethod
+    def controles(valeurs: dict[str, Any], outils: Outils) -> Iterator[ErreurChamp]:
+        naissance = valeurs.get("date_naissance")
+        if naissance and naissance > outils.aujourdhui:
+            yield ErreurChamp(pointer="/date_naissance", code="date_future")
+        elif naissance and naissance < NAISSANCE_MIN:
+            yield ErreurChamp(pointer="/date_naissance", code="date_trop_ancienne", params={"min": NAISSANCE_MIN.isoformat()})
+
+
+class Entreprise(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="entreprise"):
+    """Un établissement, par la personne qui le représente."""
+
+    siret: champs.Siret
+    raison_sociale: champs.RaisonSociale
+    forme_juridique: champs.FormeJuridique | None = None
+    code_naf: champs.CodeNaf | None = None
+    adresse: Adresse
+    representant: Representant
+
+
+class Association(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="association"):
+    """Une association, par la personne qui la représente ; RNA ou SIRET, l'un au moins."""
+
+    denomination: champs.Denomination
+    rna: champs.Rna | None = None
+    siret: champs.Siret | None = None
+    objet: champs.Objet | None = None
+    adresse: Adresse
+    representant: Representant
+
+    @staticmethod
+    def controles(valeurs: dict[str, Any], _: Outils) -> Iterator[ErreurChamp]:
+        # A malformed one is missing from `valeurs` and has its own message.
+        if valeurs.get("rna", "") is None and valeurs.get("siret", "") is None:
+            yield ErreurChamp(pointer="/rna", code="rna_ou_siret_requis")
+
+
+Profil = Citoyen | Entreprise | Association
+PROFILS: dict[str, type[Profil]] = {"citoyen": Citoyen, "entreprise": Entreprise, "association": Association}
+
+
+def type_profil(profil: Profil) -> str:
+    return str(profil.__struct_config__.tag)
+
+
+def noms(profil: Profil) -> tuple[str | None, str]:
+    """First name and name the username is made from: the person's, or the representative's."""
+    if isinstance(profil, Citoyen):
+        return profil.prenom, profil.nom_naissance
+    return profil.representant.prenom, profil.representant.nom
+
+
+def age(naissance: date, jour: date) -> int:
+    """Whole years; somebody born on 29 February turns a year older on 1 March of a common year."""
+    return jour.year - naissance.year - ((jour.month, jour.day) < (naissance.month, naissance.day))
