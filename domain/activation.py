@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -17,8 +18,8 @@ LONGUEUR_CODE = 6
 ESSAIS_MAX = 5
 # Sends of one activation, the first included.
 ENVOIS_MAX = 5
-# Between two sends to one destination, in seconds (G-04, G-05).
-DELAI_RENVOI = 60
+# Between two sends to one destination (G-04, G-05).
+DELAI_RENVOI = timedelta(seconds=60)
 DUREES: dict[Canal, timedelta] = {"sms": timedelta(minutes=10), "email": timedelta(hours=24)}
 
 # Where a message stands; an `echec_…` is final and tells why.
@@ -35,6 +36,9 @@ class Jeton(Struct, frozen=True, kw_only=True):
     canal: Canal
     destination: str
     cle_id: str
+
+    def __repr__(self) -> str:
+        return f"Jeton(id={self.id}, canal={self.canal})"
 
 
 class ActivationVue(Struct, frozen=True, kw_only=True):
@@ -98,13 +102,14 @@ def _masquer_email(adresse: str) -> str:
     return f"{local[:1]}•••@{domaine}"
 
 
-_INDICATIFS = ("33", "262", "590", "594", "596", "508", "687", "689", "681")
+# Country codes of one and two digits (ITU-T E.164); all others have three, overseas France included.
+_INDICATIF = re.compile(r"^(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{3})")
 
 
 def _masquer_telephone(e164: str) -> str:
     chiffres = e164.removeprefix("+")
-    indicatif = next((i for i in _INDICATIFS if chiffres.startswith(i)), chiffres[:2])
-    national = chiffres[len(indicatif) :]
+    national = _INDICATIF.sub("", chiffres)
+    indicatif = chiffres.removesuffix(national)
     caches = "•" * (len(national) - 3)
     groupes = [caches[max(0, i - 2) : i] for i in range(len(caches), 0, -2)][::-1]
     return " ".join([f"+{indicatif}", national[:1], *groupes, national[-2:]])

@@ -14,7 +14,7 @@ from domain.mot_de_passe import LONGUEUR_MAX as MOT_DE_PASSE_MAX
 from domain.mot_de_passe import LONGUEUR_MIN as MOT_DE_PASSE_MIN
 from domain.outils import Outils
 
-# What a civil-status or usual name is written with, whatever the script; no digit, no sign a message could be forged with (R57).
+# What a civil-status or usual name is written with, whatever the script; no digit, no sign to forge a message with (R57).
 _LIAISONS = frozenset(" -'’ʼ‐·")
 
 
@@ -61,10 +61,11 @@ def _selon(motif: str, code: str, *, espaces: bool = True) -> Regle:
     forme = re.compile(motif)
 
     def regle(texte: str, _: Outils) -> str:
-        compact = re.sub(r"[\s.\-]", "", texte).upper() if espaces else texte.upper()
-        if not forme.fullmatch(compact):
+        compact = re.sub(r"[\s.\-]", "", texte) if espaces else texte
+        # ASCII before capitals: "ß" in capitals is an ASCII "SS", "ı" an "I".
+        if not compact.isascii() or not forme.fullmatch(compact.upper()):
             raise ValeurInvalide(code)
-        return compact
+        return compact.upper()
 
     return regle
 
@@ -102,7 +103,7 @@ def mot_de_passe_tel_quel(texte: str, _: Outils) -> str:
     return texte
 
 
-# Never trimmed nor normalised on the way in: the judge and the hash normalise, each in the one way of `mot_de_passe.normaliser`.
+# Never trimmed: a space is a character of the password. NFC like every text, as the judge and the hash have it too.
 mot_de_passe_tel_quel.tel_quel = True  # type: ignore[attr-defined]
 
 Civilite = Annotated[
@@ -153,7 +154,8 @@ MotDePasse = Annotated[
     str,
     _champ(
         "Mot de passe", exemple="Vent-d'Ouest 47 marées", autocomplete="new-password", regle=mot_de_passe_tel_quel,
-        min=MOT_DE_PASSE_MIN, max=MOT_DE_PASSE_MAX, format="password",
+        # Lengths for the document only: the judge measures them, and tells them with what else the password lacks.
+        minLength=MOT_DE_PASSE_MIN, maxLength=MOT_DE_PASSE_MAX, format="password",
         description="8 caractères au moins, une majuscule, une minuscule, un chiffre, et le niveau Moyen.",
     ),
 ]  # fmt: skip
@@ -202,7 +204,7 @@ LigneAdresse2 = Annotated[
 CodePostal = Annotated[
     str,
     _champ("Code postal", exemple="75002", autocomplete="postal-code", min=2, max=12,
-           regle=_selon(r"[0-9A-Z \-]{2,12}", "code_postal_invalide", espaces=False)),
+           regle=_selon(r"[0-9A-Z](?:[0-9A-Z]|[ \-](?=[0-9A-Z])){1,11}", "code_postal_invalide", espaces=False)),
 ]  # fmt: skip
 Commune = Annotated[str, _champ("Commune", exemple="Paris", autocomplete="address-level2", min=1, max=80)]
 CodeCommune = Annotated[

@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.activation import ESSAIS_MAX, Canal, Jeton, Livraison
+from domain.erreurs import DejaActive, InscriptionExpiree, InscriptionInconnue
 from domain.profils import Profil
 
 Langue = Literal["fr", "en"]
@@ -42,18 +43,20 @@ class NouveauCompte(Struct, frozen=True, kw_only=True):
 
 
 class ActivationOuverte(Struct, frozen=True, kw_only=True):
-    """The latest open proof of a pending account, with the figures its author is shown."""
+    """An open proof of a pending account, with the figures its author is shown. `expiree`: by the database's clock."""
 
     jeton: Jeton
     essais: int
     envois: int
     expire_le: datetime
+    expiree: bool
     renvoi_possible_le: datetime
     livraison: Livraison
 
     @property
-    def essais_restants(self) -> int:
-        return max(0, ESSAIS_MAX - self.essais)
+    def utilisable(self) -> bool:
+        """A code was made that may still be tried."""
+        return not self.expiree and self.essais < ESSAIS_MAX
 
 
 class CompteEnAttente(Struct, frozen=True, kw_only=True):
@@ -67,7 +70,11 @@ class CompteEnAttente(Struct, frozen=True, kw_only=True):
     expire_le: datetime
     expiree: bool
     contacts: tuple[Contact, ...]
-    activation: ActivationOuverte | None = None
+    activations: tuple[ActivationOuverte, ...]
+    """Open proofs, at most one a channel, the newest first."""
+
+    def activation(self, canal: Canal) -> ActivationOuverte | None:
+        return next((a for a in self.activations if a.jeton.canal == canal), None)
 
     def contact(self, canal: Canal) -> Contact | None:
         return next((c for c in self.contacts if c.nature == CONTACT_DU_CANAL[canal]), None)
@@ -88,3 +95,20 @@ def contacts(email: str, mobile: tuple[str, bool] | None, fixe: str | None) -> I
         yield Contact("telephone_mobile", *mobile)
     if fixe:
         yield Contact("telephone_fixe", fixe)
+
+
+def exiger_connu(compte: CompteEnAttente | None) -> CompteEnAttente:
+    """Refusals: `InscriptionInconnue`, `InscriptionExpiree`."""
+    if compte is None:
+        raise InscriptionInconnue
+    if compte.etat == "en_attente" and compte.expiree:
+        raise InscriptionExpiree
+    return compte
+
+
+def exiger_en_attente(compte: CompteEnAttente | None) -> CompteEnAttente:
+    """The same, and `DejaActive`: a pending sign-up alone can be activated, corrected or cancelled."""
+    connu = exiger_connu(compte)
+    if connu.etat == "actif":
+        raise DejaActive
+    return connu

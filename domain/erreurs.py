@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -29,7 +28,7 @@ class Refus(Exception):
         return {}
 
 
-class _AvecReprise(Refus):
+class AvecReprise(Refus):
     """A refusal that says when to come back, in whole seconds."""
 
     def __init__(self, attendre: float) -> None:
@@ -178,19 +177,19 @@ class EnvoisEpuises(Refus):
     code = "envois_epuises"
 
 
-class TropDeDemandes(_AvecReprise):
+class TropDeDemandes(AvecReprise):
     """A limit was reached; which one is not said (R09)."""
 
     code = "trop_de_demandes"
 
 
-class Sature(_AvecReprise):
+class Sature(AvecReprise):
     """Too much work is queued; the request was not begun."""
 
     code = "service_sature"
 
 
-class Indisponible(_AvecReprise):
+class Indisponible(AvecReprise):
     """The database does not answer."""
 
     code = "service_indisponible"
@@ -208,12 +207,7 @@ class CleIdempotenceReutilisee(Refus):
     code = "cle_idempotence_reutilisee"
 
 
-class RequeteEnCours(_AvecReprise):
+class RequeteEnCours(AvecReprise):
     """A request with the same key is still being served."""
 
     code = "requete_en_cours"
-
-
-def secondes_avant(reprise: datetime, maintenant: datetime) -> float:
-    """Seconds from one instant to another, for `Retry-After`."""
-    return (reprise - maintenant).total_seconds()

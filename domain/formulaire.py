@@ -135,7 +135,8 @@ def _lire_feuille(brut: Any, type_: mi.Type, outils: Outils, regle: Regle | None
     attendu = _TYPES[type(type_)]
     try:
         return msgspec.convert(brut, attendu.type)
-    except msgspec.ValidationError:
+    # A lone surrogate cannot be encoded.
+    except (msgspec.ValidationError, UnicodeEncodeError):
         raise ValeurInvalide(attendu.code) from None
 
 
@@ -144,7 +145,9 @@ def _lire_texte(brut: Any, type_: mi.StrType, outils: Outils, regle: Regle | Non
         raise ValeurInvalide("texte_attendu")
     if _INTERDITS.search(brut) or _hors_plan(brut):
         raise ValeurInvalide("caractere_interdit")
-    texte = brut if regle is not None and getattr(regle, "tel_quel", False) else unicodedata.normalize("NFC", brut).strip()
+    texte = unicodedata.normalize("NFC", brut)
+    if not getattr(regle, "tel_quel", False):
+        texte = texte.strip()
     if type_.max_length is not None and len(texte) > type_.max_length:
         raise ValeurInvalide("trop_long", max=type_.max_length)
     if type_.min_length is not None and len(texte) < type_.min_length:

@@ -11,13 +11,14 @@ LONGUEUR_MIN, LONGUEUR_MAX = 3, 64
 LONGUEUR_BASE = 56
 
 _FORME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
-# A telephone number in disguise: at least six digits and nothing but digits and separators.
+# Nothing but digits and separators could be a telephone number, a SIRET, a code.
 _NUMERO = re.compile(r"[0-9._-]*")
+_SEPARATEURS = re.compile(r"[._-]")
+_CHIFFRES = "0123456789"
 
-# Letters that NFKD leaves whole: without this table, "Cœur" would lose its vowel.
-_LETTRES = str.maketrans(
-    {"œ": "oe", "æ": "ae", "ß": "ss", "ł": "l", "đ": "d", "ð": "d", "ø": "o", "þ": "th", "ħ": "h", "ı": "i", "ŋ": "n", "ə": "e"}
-)
+# Letters that NFKD leaves whole: without this table, "Cœur" would lose its vowel. ʼ and ʻ are apostrophes that Unicode calls
+# letters.
+_LETTRES = str.maketrans("łđðøħıŋəʼʻ", "lddohine--") | str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "þ": "th"})
 
 # Roles and addresses a person must not be mistaken for; compared with separators removed (R20).
 RESERVES = frozenset(
@@ -29,7 +30,10 @@ RESERVES = frozenset(
     responsable rgpd root sante securite security service services servicepublic support system systeme superuser sysadmin
     superadmin superviseur test undefined urssaf user usager utilisateur webmaster webadmin www""".split()
 )
-_GROSSIERS = re.compile(r"connard|connasse|encule|enculer|salope|putain|nazi|hitler|nique|pedophile|bougnoule|negro|youpin|fdp")
+# Words that offend inside any other, and words that offend by themselves only: "Dominique" and "Ignazio" hold two of them.
+_INJURES = "bougnoul connard connasse encule hitler pedophile putain".split()
+_INJURE = re.compile("|".join(_INJURES))
+_GROSSIERS = frozenset([*_INJURES, *"fdp nazi nazis nique niquer ntm salope youpin".split()])
 
 
 class IdentifiantInvalide(ValueError):
@@ -42,8 +46,8 @@ class IdentifiantInvalide(ValueError):
 def canonique(saisie: str) -> str:
     """The one form used everywhere: lower-case ASCII, 3 to 64 characters, `.`, `-` or `_` single and inside.
 
-    Refuses with `IdentifiantInvalide`; idempotent. Names shaped like a telephone number are refused, and so, by the alphabet, are
-    e-mail addresses: no identifiant can be taken for another kind of key (R18).
+    Refuses with `IdentifiantInvalide`; idempotent. Names without a letter are refused, and so, by the alphabet, are e-mail
+    addresses: no identifiant can be taken for another kind of key (R18).
     """
     # `lower` alone would fold K (kelvin sign) into an ASCII k.
     texte = saisie.lower() if saisie.isascii() else ""
@@ -55,18 +59,18 @@ def canonique(saisie: str) -> str:
 
 
 def est_reserve(texte: str) -> bool:
-    nu = re.sub(r"[._-]", "", texte)
-    return nu in RESERVES or nu.rstrip("0123456789") in RESERVES or bool(_GROSSIERS.search(nu))
+    nu = _SEPARATEURS.sub("", texte).rstrip(_CHIFFRES)
+    mots = {nu, *(mot.rstrip(_CHIFFRES) for mot in _SEPARATEURS.split(texte))}
+    return nu in RESERVES or not _GROSSIERS.isdisjoint(mots) or bool(_INJURE.search(texte))
 
 
 def base(prenom: str | None, nom: str | None, translitterer: Callable[[str], str]) -> str:
-    """`prenom.nom` for these names; the part that exists for a mononym; `usager` + letters when no name has a letter left.
+    """`prenom.nom` for these names; the part that exists for a mononym. For any text it is canonical, and so is it numbered.
 
-    Letter-true for the Latin alphabet; other scripts go through `translitterer`. Always canonical but for its number.
+    Letter-true for the Latin alphabet; other scripts go through `translitterer`. A name too short or reserved comes after
+    `usager.`; names without a letter, and offensive ones, give `usager.portail`.
     """
-    parties = [p for p in (_partie(prenom or "", translitterer), _partie(nom or "", translitterer)) if p]
-    brut = ".".join(parties)[:LONGUEUR_BASE].rstrip(".-")
-    return brut if _acceptable(brut) else _repli(brut)
+    return _borner(".".join(p for p in _parties(prenom, nom, translitterer) if p))
 
 
 def _acceptable(brut: str) -> bool:
@@ -76,32 +80,48 @@ def _acceptable(brut: str) -> bool:
         return False
 
 
-def _repli(brut: str) -> str:
-    """Too short ("X"), reserved ("Service Public") or empty: still a name of one's own."""
-    return f"usager.{brut}" if brut and _acceptable(f"usager.{brut}") else "usager.portail"
+def _borner(texte: str) -> str:
+    """The base itself, or what stands in for one that nobody may take ("X", "Service Public", "")."""
+    formes = (forme[:LONGUEUR_BASE].rstrip("._-") for forme in (texte, f"usager.{texte}"))
+    return next(filter(_acceptable, formes), "usager.portail")
 
 
-def _partie(texte: str, translitterer: Callable[[str], str]) -> str:
-    latin = "".join(c for c in unicodedata.normalize("NFKD", texte.lower().translate(_LETTRES)) if not unicodedata.combining(c))
-    if not latin.isascii():
-        latin = "".join(c if c.isascii() else translitterer(c).lower() if c.isalnum() else "-" for c in latin)
-    return re.sub(r"[^a-z0-9]+", "-", latin).strip("-")
+def _parties(prenom: str | None, nom: str | None, translitterer: Callable[[str], str]) -> tuple[str, str]:
+    """Both names folded, and cut so that neither pushes the other out of the base."""
+    p, n = _plier(prenom or "", translitterer), _plier(nom or "", translitterer)
+    place = LONGUEUR_BASE - len(".")
+    p = p[: max(place // 2, place - len(n))].rstrip("-")
+    return p, n[: place - len(p)].rstrip("-")
+
+
+def _plier(texte: str, translitterer: Callable[[str], str]) -> str:
+    # Composed first: a Hangul syllable or a voiced kana taken apart would be read as other letters.
+    lettres = unicodedata.normalize("NFC", texte.lower()).translate(_LETTRES)
+    return re.sub(r"[^a-z0-9]+", "-", "".join(_lettre(c, translitterer) for c in lettres).lower()).strip("-")
+
+
+def _lettre(c: str, translitterer: Callable[[str], str]) -> str:
+    nue = "".join(d for d in unicodedata.normalize("NFKD", c) if not unicodedata.combining(d))
+    if nue.isascii():
+        return nue
+    # Marks too: the vowels of Indic scripts are no letters to Unicode. The rest, emoji included, separates.
+    if unicodedata.category(c)[0] not in "LMN":
+        return "-"
+    # The transliteration's own apostrophes (a soft sign, a glottal stop) cut no word in two.
+    return "".join(d for d in translitterer(c) if d.isalnum())
 
 
 def variantes(prenom: str | None, nom: str | None, translitterer: Callable[[str], str]) -> Iterator[str]:
     """Other bases to propose beside `prenom.nom`, the most natural first."""
-    p, n = _partie(prenom or "", translitterer), _partie(nom or "", translitterer)
+    p, n = _parties(prenom, nom, translitterer)
+    formes = [f"{p[0]}.{n}", f"{n}.{p}", f"{p}-{n}", f"{p}.{n[0]}"] if p and n else [f"{p or n}.fr", f"{p or n}.perso"]
     principale = base(prenom, nom, translitterer)
-    if p and n:
-        formes = [f"{p[0]}.{n}", f"{n}.{p}", f"{p}-{n}", f"{p}.{n[0]}"]
-    else:
-        formes = [f"{p or n}.{suite}" for suite in ("fr", "perso")]
-    for forme in dict.fromkeys(f[:LONGUEUR_BASE].rstrip(".-") for f in formes):
+    for forme in dict.fromkeys(formes):
         if forme != principale and _acceptable(forme):
             yield forme
 
 
 def sans_numero(identifiant: str) -> str:
     """The base a chosen identifiant is a homonym of: `jean.martin75` is one more `jean.martin`."""
-    nu = identifiant.rstrip("0123456789").rstrip("._-")
-    return nu if _acceptable(nu) else identifiant[:LONGUEUR_BASE].rstrip("._-")
+    nu = identifiant.rstrip(_CHIFFRES).rstrip("._-")
+    return _borner(nu if _acceptable(nu) else identifiant)

@@ -10,7 +10,8 @@ from uuid import UUID
 from msgspec import Meta, Struct, field
 
 from domain import champs, mot_de_passe
-from domain.activation import ActivationVue, Canal
+from domain.activation import CANAUX, ENVOIS_MAX, ESSAIS_MAX, ActivationVue, Canal, masquer
+from domain.compte import ActivationOuverte, CompteEnAttente
 from domain.erreurs import ErreurChamp
 from domain.juridique import AGE_CONSENTEMENT
 from domain.outils import Outils
@@ -83,7 +84,7 @@ class DemandeInscription(Struct, frozen=True, kw_only=True, forbid_unknown_field
     @staticmethod
     def controles(valeurs: dict[str, Any], outils: Outils) -> Iterator[ErreurChamp]:
         yield from _mot_de_passe(valeurs, outils)
-        yield from _canal(valeurs, outils)
+        yield from _sms_demande(valeurs, outils)
         yield from _mineur(valeurs, outils)
 
 
@@ -108,7 +109,7 @@ def contexte_mot_de_passe(valeurs: dict[str, Any]) -> list[str]:
     return trouves
 
 
-def _canal(valeurs: dict[str, Any], outils: Outils) -> Iterator[ErreurChamp]:
+def _sms_demande(valeurs: dict[str, Any], outils: Outils) -> Iterator[ErreurChamp]:
     if valeurs.get("activer_par") != "sms" or "telephone_mobile" not in valeurs:
         return
     mobile = valeurs["telephone_mobile"]
@@ -171,3 +172,38 @@ class InscriptionCreee(InscriptionVue, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"InscriptionCreee(id={self.id})"
+
+
+def vue(compte: CompteEnAttente) -> InscriptionVue:
+    """What its author may see of a sign-up: destinations masked, the newest open activation."""
+    return InscriptionVue(
+        id=compte.id,
+        etat=compte.etat,
+        profil=compte.type,
+        identifiant=compte.identifiant,
+        expire_le=compte.expire_le,
+        canaux=[_canal(compte, canal) for canal in CANAUX],
+        activation=vue_activation(compte.activations[0]) if compte.activations else None,
+    )
+
+
+def vue_activation(ouverte: ActivationOuverte) -> ActivationVue:
+    return ActivationVue(
+        id=ouverte.jeton.id,
+        canal=ouverte.jeton.canal,
+        destination=masquer(ouverte.jeton.canal, ouverte.jeton.destination),
+        expire_le=ouverte.expire_le,
+        renvoi_possible_le=ouverte.renvoi_possible_le,
+        essais_restants=max(0, ESSAIS_MAX - ouverte.essais),
+        envois_restants=max(0, ENVOIS_MAX - ouverte.envois),
+        livraison=ouverte.livraison,
+    )
+
+
+def _canal(compte: CompteEnAttente, canal: Canal) -> CanalVue:
+    contact = compte.contact(canal)
+    return CanalVue(
+        canal=canal,
+        possible=compte.destination(canal) is not None,
+        destination=masquer(canal, contact.valeur) if contact else None,
+    )

@@ -1,25 +1,28 @@
-"""What may be asked how often: sliding windows over keyed digests of addresses. The store keeps the instants and decides."""
+"""What may be asked how often. The store keeps the counts and decides; here stand the figures and what they are counted on."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 from msgspec import Struct
 
 from domain.activation import Canal
+from domain.jetons import Trousseau
 
 MINUTE, HEURE, JOUR = 60, 3600, 86_400
 
 
 class Fenetre(Struct, frozen=True):
-    """No more than `nombre` in any `secondes`."""
+    """No more than `nombre` in any `secondes`; above 100, in any such period of the clock (their instants are not kept)."""
 
     nombre: int
     secondes: int
 
 
 class Limite(Struct, frozen=True):
-    """A counted thing and its windows, all of which must hold."""
+    """A counted thing and its windows, all of which must hold. `cle`: a keyed digest, never the address itself."""
 
-    cle: str
+    cle: bytes
     fenetres: tuple[Fenetre, ...]
 
 
@@ -34,3 +37,51 @@ CODES_PAR_COMPTE = (Fenetre(5, JOUR),)
 # G-08: live availability, and a wider door for the sign-ups that meet a taken identifiant: they tell as much.
 DISPONIBILITE_PAR_CLIENT = (Fenetre(20, MINUTE), Fenetre(100, HEURE))
 CONFLITS_PAR_CLIENT = (Fenetre(100, HEURE),)
+
+
+class Reglage(Struct, frozen=True, kw_only=True):
+    """What the operator decides. `actives`: off only for benches and load tests."""
+
+    actives: bool = True
+    sms_par_jour: int = 2000
+    disponibilites_par_minute: int = 6000
+
+
+class Regulateur:
+    """Names what a request spends. `client`: its address (IPv6 by /64), taken only from trusted proxies."""
+
+    def __init__(self, trousseau: Trousseau, reglage: Reglage) -> None:
+        self._trousseau, self._reglage = trousseau, reglage
+
+    def envoi(self, canal: Canal, destination: str, compte: UUID, client: str) -> list[Limite]:
+        """One message to one destination."""
+        limites = [self._limite(f"{canal}/destination", destination, *ENVOIS_PAR_DESTINATION[canal])]
+        if canal == "sms":
+            limites += [
+                self._limite("sms/compte", compte.hex, *SMS_PAR_COMPTE),
+                self._limite("sms/client", client, *SMS_PAR_CLIENT),
+                self._limite("sms/jour", "", Fenetre(self._reglage.sms_par_jour, JOUR)),
+            ]
+        return self._si_actives(limites)
+
+    def code(self, canal: Canal, compte: UUID) -> list[Limite]:
+        """One new code, with its five tries."""
+        return self._si_actives([self._limite(f"{canal}/codes", compte.hex, *CODES_PAR_COMPTE)])
+
+    def disponibilite(self, client: str) -> list[Limite]:
+        plafond = Fenetre(self._reglage.disponibilites_par_minute, MINUTE)
+        return self._si_actives(
+            [
+                self._limite("disponibilite/client", client, *DISPONIBILITE_PAR_CLIENT),
+                self._limite("disponibilite/tous", "", plafond),
+            ]
+        )
+
+    def conflit(self, client: str) -> list[Limite]:
+        return self._si_actives([self._limite("conflit/client", client, *CONFLITS_PAR_CLIENT)])
+
+    def _limite(self, usage: str, valeur: str, *fenetres: Fenetre) -> Limite:
+        return Limite(self._trousseau.empreinte(f"limite/{usage}", valeur), fenetres)
+
+    def _si_actives(self, limites: list[Limite]) -> list[Limite]:
+        return limites if self._reglage.actives else []

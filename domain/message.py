@@ -12,9 +12,10 @@ from domain.compte import Langue
 
 Modele = Literal["activation"]
 
-# A lease outlives the slowest provider's time-out, so that two workers never hold one message.
-BAIL = 60
-TENTATIVES_MAX = 8
+# Seconds. A lease outlives the slowest provider's time-out, so that two workers never hold one message.
+BAIL = 30
+# A provider that is away is tried until the proof itself expires; a fault of ours is not repaired by trying.
+TENTATIVES_INTERNES = 5
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -64,5 +65,5 @@ class EnvoiRefuse(Exception):
 
 
 def delai(tentatives: int, alea: float) -> float:
-    """Seconds before the next try: 2, 4, 8 … up to an hour, spread by half around (`alea` in 0–1) so that retries do not march together."""
+    """Seconds before the next try: 2, 4, 8 … up to an hour, spread by half around (`alea` in 0–1): retries do not march together."""
     return float(min(3600.0, 2.0**tentatives)) * (0.5 + alea)

@@ -23,8 +23,8 @@ Niveau = Literal["faible", "moyen", "fort"]
 
 # Words of this portal, and what French people choose most that English lists rank too low.
 _MOTS_COURANTS = (
-    "portail comptoir franceconnect citoyen entreprise association motdepasse mdp azerty azertyuiop qsdfgh wxcvbn bonjour soleil "
-    "doudou loulou chouchou jetaime amour france marseille paris lyon bordeaux psg chocolat vacances maman papa secret"
+    "portail comptoir franceconnect citoyen entreprise association motdepasse mdp azerty azertyuiop qsdfgh wxcvbn bonjour "
+    "soleil doudou loulou chouchou jetaime amour france marseille paris lyon bordeaux psg chocolat vacances maman papa secret"
 ).split()
 # What the estimator reads of a password: beyond, it is slow, and 64 characters of it decide already.
 _LUS = 64

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from msgspec import Struct
 
-from domain.activation import Canal, Jeton
+from domain.activation import Canal, Jeton, Livraison
 from domain.compte import CompteEnAttente, Contact, NouveauCompte
 from domain.juridique import Acte, Document, Version
 from domain.limites import Limite
@@ -44,8 +44,8 @@ class Hacheur(Protocol):
 
 
 class Comptes(Protocol):
-    async def ouvrir(self, compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta) -> str | None:
-        """Account, contacts and ledger in one statement; the identifiant it got.
+    async def ouvrir(self, compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta, requete: str) -> str | None:
+        """Account, contacts and ledger in one statement; the identifiant it got. `requete`: the request's id, for the ledger.
 
         None, and nothing written, when the chosen identifiant is taken; a generated one always ends by finding its number.
         """
@@ -72,56 +72,45 @@ class Comptes(Protocol):
         ...
 
 
-class Essaye(Enum):
-    """What counting a try found."""
+class EtatJeton(Enum):
+    """Where a proof stands, by the database's clock. `REMPLACE`: a newer one, or a corrected contact, has voided it."""
 
-    COMPTE = "compte"
-    INCONNU = "inconnu"
-    EPUISE = "epuise"
+    OUVERT = "ouvert"
     EXPIRE = "expire"
     REMPLACE = "remplace"
     DEPENSE = "depense"
 
 
 class Jetons(Protocol):
-    async def ouvrir(self, jeton: Jeton, duree: timedelta) -> None:
-        """A new proof; the account's earlier ones on this channel are void."""
+    async def ouvrir(self, jeton: Jeton, duree: timedelta, delai: timedelta, retenue: float | None) -> None:
+        """A new proof and its message, to leave as soon as the transaction commits; no other may be open on this channel.
+
+        `delai`: before a resend. `retenue`: no message leaves, a limit forbids it; a resend may be asked in so many seconds.
+        """
         ...
 
-    async def renvoyer(self, id: UUID, envois_max: int) -> bool:
-        """Counts one more send; False when `envois_max` are spent."""
+    async def renvoyer(self, id: UUID, delai: timedelta) -> None:
+        """Counts one more send of an open proof and queues its message; one not sent yet is replaced."""
         ...
 
-    async def compter_essai(self, compte_id: UUID, id: UUID, essais_max: int) -> tuple[Essaye, Jeton | None, int]:
-        """Counts a try before anybody compares: the proof when the try may be judged, and the tries left after it."""
+    async def compter_essai(self, compte_id: UUID, id: UUID) -> tuple[Jeton, int] | None:
+        """Counts a try before anybody compares: the proof and the tries left, or None when this try may not be judged."""
         ...
 
-    async def par_id(self, id: UUID) -> tuple[Essaye, Jeton] | None:
-        """A proof and its state, no try counted: for links, which cannot be guessed."""
-        ...
+    async def etat(self, id: UUID) -> tuple[Jeton, EtatJeton] | None: ...
 
     async def depenser(self, id: UUID) -> bool:
-        """Spends the proof if it is still live; of many callers one is told True."""
+        """Spends the proof if it is still open; of many callers one is told True."""
         ...
 
     async def annuler(self, compte_id: UUID, canal: Canal) -> None:
-        """Voids the open proofs of a channel, and what was still to be sent for them."""
+        """Voids the open proof of a channel, and what was still to be sent for it."""
         ...
 
 
 class Limites(Protocol):
-    async def depenser(self, limites: Sequence[Limite]) -> datetime | None:
-        """Spends one unit of each, or none of any: None, or the instant from which all would be granted."""
-        ...
-
-
-class Outbox(Protocol):
-    async def deposer(self, id: UUID, jeton: Jeton) -> None:
-        """To be sent as soon as the transaction commits."""
-        ...
-
-    async def retenir(self, id: UUID, jeton: Jeton, jusqua: datetime) -> None:
-        """Not sent, a limit forbids it: noted, with the instant from which a resend may be asked."""
+    async def depenser(self, limites: Sequence[Limite]) -> float | None:
+        """Spends one unit of each, or none of any: None, or the seconds after which all would be granted."""
         ...
 
 
@@ -157,6 +146,7 @@ class Reponses(Protocol):
         ...
 
 
+@runtime_checkable
 class Documents(Protocol):
     async def en_vigueur(self) -> Mapping[str, Version]:
         """The current version of each document, by code."""
@@ -170,13 +160,13 @@ class Documents(Protocol):
 
 
 class Disponibilites(Protocol):
-    """The hot reads of the sign-up form, a round trip each."""
+    """The hot reads of the sign-up form, and the limits before them. Refusal: `TropDeDemandes`."""
 
-    async def libre(self, identifiant: str, limites: Sequence[Limite]) -> bool | datetime:
-        """Whether it is free; or, when a limit forbids to tell, the instant from which it may be asked."""
+    async def libre(self, identifiant: str, limites: Sequence[Limite]) -> bool:
+        """Whether nobody has it, nor had it (erased accounts keep theirs)."""
         ...
 
-    async def premiers_libres(self, bases: Sequence[str], limites: Sequence[Limite]) -> list[str] | datetime:
+    async def premiers_libres(self, bases: Sequence[str], limites: Sequence[Limite]) -> list[str]:
         """For each base, itself or its next homonym (`base2`, `base3` …), free at that instant."""
         ...
 
@@ -188,13 +178,12 @@ class Transaction:
     comptes: Comptes
     jetons: Jetons
     limites: Limites
-    outbox: Outbox
     reponses: Reponses
 
 
 class Store(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """All or nothing: committed on leaving the block, rolled back if an exception crosses it. Refuses with `Indisponible`."""
+        """All or nothing: committed on leaving the block, rolled back if an exception crosses it. Refusal: `Indisponible`."""
         ...
 
     def lecture(self) -> AbstractAsyncContextManager[Comptes]:
@@ -213,7 +202,7 @@ class FileMessages(Protocol):
 
     async def differer(self, id: UUID, motif: str, attendre: float) -> None: ...
 
-    async def abandonner(self, id: UUID, motif: str, livraison: str) -> None:
+    async def abandonner(self, id: UUID, motif: str, livraison: Livraison) -> None:
         """Dead-letters it; `livraison` is what its author is shown."""
         ...
 
@@ -228,11 +217,17 @@ class Menage(Protocol):
         ...
 
 
+class Abonnement(Protocol):
+    async def nouvelle(self, delai: float) -> None:
+        """Returns at once if there was news since the last call, else at the next, or after `delai` seconds."""
+        ...
+
+
 class Signaux(Protocol):
     """News from the database, across processes; a lost one is made up for by the caller's own polling."""
 
-    async def attendre(self, sujet: str, delai: float) -> None:
-        """Returns at the first news of `sujet` or after `delai` seconds."""
+    def ecouter(self, sujet: str) -> AbstractContextManager[Abonnement]:
+        """`message.sms`, `message.email`: something to send; `inscription.<id>`: its state changed."""
         ...
 
 
@@ -258,6 +253,7 @@ class MessageRecu(Struct, frozen=True, kw_only=True):
     envoye_le: datetime
 
 
+@runtime_checkable
 class Boite(Protocol):
     """The development mailbox."""
 
@@ -268,6 +264,7 @@ class Boite(Protocol):
     def vider(self) -> None: ...
 
 
+@runtime_checkable
 class Sante(Protocol):
     async def prete(self) -> bool:
         """The database answers, and its schema is the one this version expects."""

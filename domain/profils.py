@@ -15,7 +15,14 @@ from domain.outils import Outils
 NAISSANCE_MIN = date(1900, 1, 1)
 
 
-class Adresse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Personnel(Struct, frozen=True):
+    """A struct prints its fields; these are a person's, and stay out of logs and traces."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+
+class Adresse(_Personnel, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Adresse postale."""
 
     ligne1: champs.LigneAdresse
@@ -28,11 +35,11 @@ class Adresse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @staticmethod
     def controles(valeurs: dict[str, Any], _: Outils) -> Iterator[ErreurChamp]:
         code = valeurs.get("code_postal")
-        if code is not None and valeurs.get("pays", "FR") == "FR" and not (len(code) == 5 and code.isdecimal()):
+        if code is not None and valeurs.get("pays") == "FR" and not (len(code) == 5 and code.isdecimal()):
             yield ErreurChamp(pointer="/code_postal", code="code_postal_invalide")
 
 
-class Representant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Representant(_Personnel, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """La personne physique qui signe pour l'organisation."""
 
     civilite: champs.Civilite
@@ -41,7 +48,7 @@ class Representant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     fonction: champs.Fonction
 
 
-class Citoyen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="citoyen"):
+class Citoyen(_Personnel, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="citoyen"):
     """Une personne, pour elle-même."""
 
     civilite: champs.Civilite
@@ -66,7 +73,7 @@ class Citoyen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
             yield ErreurChamp(pointer="/date_naissance", code="date_trop_ancienne", params={"min": NAISSANCE_MIN.isoformat()})
 
 
-class Entreprise(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="entreprise"):
+class Entreprise(_Personnel, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="entreprise"):
     """Un établissement, par la personne qui le représente."""
 
     siret: champs.Siret
@@ -77,7 +84,7 @@ class Entreprise(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     representant: Representant
 
 
-class Association(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="association"):
+class Association(_Personnel, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="association"):
     """Une association, par la personne qui la représente ; RNA ou SIRET, l'un au moins."""
 
     denomination: champs.Denomination

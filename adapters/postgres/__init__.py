@@ -1,0 +1,1 @@
+"""PostgreSQL behind the storage ports: one file a port, every statement named and built once."""

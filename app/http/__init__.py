@@ -1,0 +1,1 @@
+"""Litestar stays in here."""

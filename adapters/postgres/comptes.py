@@ -1,0 +1,160 @@
+"""Accounts: opened with all that comes with them in one statement, read with their latest proof in one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.activation import Jeton
+from domain.compte import CONTACT_DU_CANAL, ActivationOuverte, CompteEnAttente, Contact, NouveauCompte
+from domain.erreurs import Sature
+from domain.juridique import Acte
+from domain.ports import Comptes
+
+# ON CONFLICT keeps the transaction alive where a unique violation would have doomed it.
+_OUVRIR = text(
+    """
+    with compte as (
+      insert into comptes (id, identifiant, profil, empreinte_mdp, langue, expire_le)
+      values (:id, coalesce(:identifiant, premier_libre(:base)), cast(:profil as jsonb), :empreinte, :langue, horloge() + :duree)
+      on conflict (identifiant) do nothing
+      returning id, identifiant
+    ), joindre as (
+      insert into contacts (compte_id, nature, valeur, recoit_sms)
+      select compte.id, c.* from compte, unnest(cast(:natures as text[]), cast(:valeurs as text[]), cast(:recoit_sms as boolean[])) c
+    ), acter as (
+      insert into actes_juridiques
+        (compte_id, nature, objet, valeur, document_code, document_version, document_sha256, langue, requete_id)
+      select compte.id, a.*, :langue, :requete
+        from compte, unnest(cast(:a_natures as text[]), cast(:a_objets as text[]), cast(:a_valeurs as boolean[]),
+                            cast(:a_codes as text[]), cast(:a_versions as text[]), cast(:a_sha256 as text[])) a
+    )
+    select identifiant from compte
+    """
+)
+_VERROU_DE_BASE = text("select pg_advisory_xact_lock(hashtextextended(:base, 0))")
+_LIRE = """
+    select c.id, c.etat, c.type, c.identifiant, c.langue, c.expire_le, c.expire_le <= horloge() as expiree,
+           (select jsonb_agg(jsonb_build_array(nature, valeur, recoit_sms)) from contacts where compte_id = c.id) as contacts,
+           (select jsonb_agg(jsonb_build_object(
+                     'jeton', jsonb_build_object('id', j.id, 'compte_id', c.id, 'canal', canal, 'destination', destination,
+                                                 'cle_id', cle_id),
+                     'essais', essais, 'envois', envois, 'expire_le', j.expire_le, 'expiree', j.expire_le <= horloge(),
+                     'renvoi_possible_le', renvoi_le,
+                     'livraison', coalesce((select livraison from outbox where jeton_id = j.id order by cree_le desc limit 1),
+                                           'retenu')) order by j.cree_le desc)
+              from jetons j where compte_id = c.id and depense_le is null and annule_le is null) as activations
+      from comptes c
+     where c.id = :id and c.etat in ('en_attente', 'actif')
+"""
+_EN_ATTENTE = text(_LIRE)
+_VERROUILLER = text(_LIRE + " for no key update of c")
+_CORRIGER = text(
+    """
+    insert into contacts (compte_id, nature, valeur, recoit_sms)
+    select :id, c.* from unnest(cast(:natures as text[]), cast(:valeurs as text[]), cast(:recoit_sms as boolean[])) c
+    on conflict (compte_id, nature)
+    do update set valeur = excluded.valeur, recoit_sms = excluded.recoit_sms, verifie_le = null
+    """
+)
+_ACTIVER = text(
+    """
+    with prouve as (
+      update contacts set verifie_le = horloge() where compte_id = :compte and nature = :nature and valeur = :destination
+    ), fermes as (
+      update jetons set annule_le = horloge() where compte_id = :compte and depense_le is null and annule_le is null
+    ), retires as (
+      update outbox set livraison = 'annule' where compte_id = :compte and livraison in ('en_file', 'nouvel_essai')
+    ), active as (
+      update comptes set etat = 'actif', active_le = horloge() where id = :compte and etat = 'en_attente' returning id
+    )
+    select pg_notify('comptoir', 'inscription.' || id) from active
+    """
+)
+_EFFACER = text(
+    """
+    with efface as (delete from comptes where id = :id and etat = 'en_attente' returning id)
+    select pg_notify('comptoir', 'inscription.' || id) from efface
+    """
+)
+# Losing the race for a number this often means hundreds of the same name at this very instant.
+_REPRISES = 200
+
+
+class PgComptes(Comptes):
+    def __init__(self, connexion: AsyncConnection) -> None:
+        self._connexion = connexion
+
+    async def ouvrir(self, compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta, requete: str) -> str | None:
+        parametres = _parametres(compte, actes, duree, requete)
+        obtenu = await self._inserer(parametres)
+        if obtenu is not None or compte.identifiant is not None:
+            return obtenu
+        # Beaten to the number: from here on, sign-ups of this name go one at a time.
+        await self._connexion.execute(_VERROU_DE_BASE, {"base": compte.base})
+        for _ in range(_REPRISES):
+            if (obtenu := await self._inserer(parametres)) is not None:
+                return obtenu
+        raise Sature(1)
+
+    async def _inserer(self, parametres: dict[str, Any]) -> str | None:
+        identifiant: str | None = (await self._connexion.execute(_OUVRIR, parametres)).scalar()
+        return identifiant
+
+    async def en_attente(self, id: UUID) -> CompteEnAttente | None:
+        ligne = (await self._connexion.execute(_EN_ATTENTE, {"id": id})).mappings().one_or_none()
+        return None if ligne is None else _compte(ligne)
+
+    async def verrouiller(self, id: UUID) -> CompteEnAttente | None:
+        ligne = (await self._connexion.execute(_VERROUILLER, {"id": id})).mappings().one_or_none()
+        return None if ligne is None else _compte(ligne)
+
+    async def corriger(self, id: UUID, contacts: Sequence[Contact]) -> None:
+        await self._connexion.execute(_CORRIGER, {"id": id} | _colonnes(contacts))
+
+    async def activer(self, jeton: Jeton) -> bool:
+        ordre = {"compte": jeton.compte_id, "nature": CONTACT_DU_CANAL[jeton.canal], "destination": jeton.destination}
+        return (await self._connexion.execute(_ACTIVER, ordre)).rowcount == 1
+
+    async def effacer_demande(self, id: UUID) -> bool:
+        return (await self._connexion.execute(_EFFACER, {"id": id})).rowcount == 1
+
+
+def _parametres(compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta, requete: str) -> dict[str, Any]:
+    return {
+        "id": compte.id,
+        "identifiant": compte.identifiant,
+        "base": compte.base,
+        "profil": msgspec.json.encode(compte.profil).decode(),
+        "empreinte": compte.empreinte_mdp,
+        "langue": compte.langue,
+        "duree": duree,
+        "requete": requete,
+        "a_natures": [a.nature for a in actes],
+        "a_objets": [a.objet for a in actes],
+        "a_valeurs": [a.valeur for a in actes],
+        "a_codes": [a.document.code for a in actes],
+        "a_versions": [a.document.version for a in actes],
+        "a_sha256": [a.document.sha256 for a in actes],
+    } | _colonnes(compte.contacts)
+
+
+def _colonnes(contacts: Sequence[Contact]) -> dict[str, Any]:
+    return {
+        "natures": [c.nature for c in contacts],
+        "valeurs": [c.valeur for c in contacts],
+        "recoit_sms": [c.recoit_sms for c in contacts],
+    }
+
+
+def _compte(ligne: RowMapping) -> CompteEnAttente:
+    brut = dict(ligne)
+    brut["contacts"] = tuple(Contact(*c) for c in brut["contacts"] or ())
+    brut["activations"] = msgspec.convert(brut["activations"] or [], tuple[ActivationOuverte, ...])
+    return msgspec.convert(brut, CompteEnAttente)

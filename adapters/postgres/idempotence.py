@@ -1,0 +1,71 @@
+"""Idempotency keys. Reserved by themselves before the work, completed inside the transaction that does it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from adapters.postgres.pannes import traduire_pannes
+from domain.ports import Idempotence, Prise, ReponseGardee, Reponses
+
+# A reservation outlives the longest request; after a crash the key is free again.
+RESERVATION, CONSERVATION = timedelta(seconds=30), timedelta(hours=24)
+
+_PRENDRE = text(
+    """
+    insert into idempotence as i (cle, empreinte, prise, expire_le) values (:cle, :empreinte, :prise, horloge() + :duree)
+    on conflict (cle) do update
+      set empreinte = excluded.empreinte, prise = excluded.prise, statut = null, corps = null, compte_id = null,
+          expire_le = excluded.expire_le
+      where i.expire_le <= horloge()
+    """
+)
+_VOIR = text("select empreinte, statut, corps, compte_id from idempotence where cle = :cle")
+_LIBERER = text("delete from idempotence where cle = :cle and prise = :prise and statut is null")
+_GARDER = text(
+    """
+    update idempotence set statut = :statut, corps = cast(:corps as jsonb), compte_id = :compte, expire_le = horloge() + :duree
+     where cle = :cle and prise = :prise and statut is null
+    """
+)
+
+
+class PgIdempotence(Idempotence):
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def prendre(self, cle: bytes, empreinte: bytes, prise: UUID) -> Prise | ReponseGardee:
+        ordre = {"cle": cle, "empreinte": empreinte, "prise": prise, "duree": RESERVATION}
+        async with traduire_pannes(), self._engine.connect() as connexion:
+            if (await connexion.execute(_PRENDRE, ordre)).rowcount == 1:
+                return Prise.LIBRE
+            ligne = (await connexion.execute(_VOIR, {"cle": cle})).one_or_none()
+        if ligne is None or (ligne.statut is None and ligne.empreinte == empreinte):
+            return Prise.EN_COURS
+        if ligne.empreinte != empreinte:
+            return Prise.AUTRE_CORPS
+        return ReponseGardee(statut=ligne.statut, corps=ligne.corps, compte_id=ligne.compte_id)
+
+    async def liberer(self, cle: bytes, prise: UUID) -> None:
+        async with traduire_pannes(), self._engine.connect() as connexion:
+            await connexion.execute(_LIBERER, {"cle": cle, "prise": prise})
+
+
+class PgReponses(Reponses):
+    def __init__(self, connexion: AsyncConnection) -> None:
+        self._connexion = connexion
+
+    async def garder(self, cle: bytes, prise: UUID, reponse: ReponseGardee) -> bool:
+        ordre = {
+            "cle": cle,
+            "prise": prise,
+            "statut": reponse.statut,
+            "corps": msgspec.json.encode(reponse.corps).decode(),
+            "compte": reponse.compte_id,
+            "duree": CONSERVATION,
+        }
+        return (await self._connexion.execute(_GARDER, ordre)).rowcount == 1

@@ -1,0 +1,33 @@
+"""Sliding windows, spent by one function of the database: exact under concurrency and across processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.limites import Limite
+from domain.ports import Limites
+
+_DEPENSER = text("select depenser(cast(:cles as bytea[]), cast(:nombres as integer[]), cast(:secondes as integer[]))")
+
+
+class PgLimites(Limites):
+    def __init__(self, connexion: AsyncConnection) -> None:
+        self._connexion = connexion
+
+    async def depenser(self, limites: Sequence[Limite]) -> float | None:
+        if not limites:
+            return None
+        cles, nombres, secondes = colonnes(limites)
+        ordre: dict[str, Any] = {"cles": cles, "nombres": nombres, "secondes": secondes}
+        attendre: float | None = (await self._connexion.execute(_DEPENSER, ordre)).scalar()
+        return attendre
+
+
+def colonnes(limites: Sequence[Limite]) -> tuple[list[bytes], list[int], list[int]]:
+    """The windows as the database takes them: a key, a number, seconds, one entry a window."""
+    lignes = [(limite.cle, f.nombre, f.secondes) for limite in limites for f in limite.fenetres]
+    return [c for c, _, _ in lignes], [n for _, n, _ in lignes], [s for _, _, s in lignes]

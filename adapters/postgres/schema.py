@@ -1,0 +1,70 @@
+"""Migrations on the application's own driver, under an advisory lock: of several processes that start, one migrates."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.postgres.pannes import traduire_pannes
+from domain.erreurs import Indisponible
+from domain.ports import Sante
+
+_DOSSIER = Path(__file__).parents[2] / "alembic"
+_VERROU = 0x636F6D70746F6972  # "comptoir"
+
+# The application's role reads and writes rows; it neither alters the schema nor rewrites the legal ledger.
+_DROITS = """
+    grant usage on schema public to "{role}";
+    grant select, insert, update, delete on all tables in schema public to "{role}";
+    grant execute on all functions in schema public to "{role}";
+    revoke update, delete on actes_juridiques from "{role}";
+    revoke update, delete on documents_juridiques from "{role}";
+"""
+
+
+async def migrer(proprietaire: AsyncEngine, role: str | None, version: str = "head") -> None:
+    """Brings the schema to `version` as its owner, then grants `role` (the application's, when it is another) what it needs."""
+    async with proprietaire.begin() as connexion:
+        await connexion.execute(text(f"select pg_advisory_xact_lock({_VERROU})"))
+        await connexion.run_sync(_alembic, version)
+        if role:
+            for ordre in _DROITS.format(role=role.replace('"', '""')).split(";\n"):
+                if ordre.strip():
+                    await connexion.execute(text(ordre))
+
+
+def _alembic(connexion: Connection, version: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_DOSSIER))
+    config.attributes["connection"] = connexion
+    courante = connexion.execute(text("select to_regclass('alembic_version') is not null")).scalar()
+    descend = courante and version != "head" and _revision(connexion) > version
+    (command.downgrade if descend else command.upgrade)(config, version)
+
+
+def _revision(connexion: Connection) -> str:
+    return str(connexion.execute(text("select version_num from alembic_version")).scalar() or "")
+
+
+@cache
+def derniere_version() -> str:
+    """The newest migration of this code, read from the file names: alembic itself is not loaded where nothing migrates."""
+    return max(f.name.split("_")[0] for f in (_DOSSIER / "versions").glob("[0-9]*.py"))
+
+
+class PgSante(Sante):
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def prete(self) -> bool:
+        try:
+            async with traduire_pannes(), self._engine.connect() as connexion:
+                return await connexion.run_sync(_revision) >= derniere_version()
+        except Indisponible:
+            return False

@@ -1,0 +1,196 @@
+"""E-mail by SMTP: one connection and one recipient per message; what each failure means for the message.
+
+TLS is never a matter of chance: a server that does not offer STARTTLS is a failure, not a reason to speak in clear.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as POLICY
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from aiosmtplib import SMTP, SMTPAuthenticationError, SMTPDataError, SMTPException, SMTPRecipientRefused, SMTPResponseException
+from msgspec import Struct
+
+from domain.message import EnvoiDiffere, EnvoiRefuse, Rendu
+from domain.ports import Expediteur
+
+Securite = Literal["starttls", "tls", "aucune"]
+
+_SCHEMES: dict[str, tuple[Securite, int]] = {
+    "smtp": ("starttls", 587),
+    "smtps": ("tls", 465),
+    "smtp+plain": ("aucune", 25),
+}
+_HOTE = re.compile(r"[A-Za-z0-9._:-]+")
+# One dot-atom and one domain: nothing that a header or a command could read as two addresses (LAB 21).
+_ADRESSE = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
+# "Authentication required", said of a recipient: our configuration is at fault, not the address.
+_AUTHENTIFICATION_REQUISE = 530
+# Seconds left to the server to answer our QUIT: the message is already in its hands.
+_ADIEU = 1.0
+
+
+class SmtpConfig(Struct, frozen=True, kw_only=True):
+    """`expediteur`: the From header, as `Portail <noreply@exemple.fr>`. `delai`: seconds for one message, all told."""
+
+    host: str
+    port: int
+    securite: Securite
+    utilisateur: str | None
+    mot_de_passe: str | None
+    expediteur: str
+    delai: float = 10.0
+    tls_context: ssl.SSLContext | None = None
+
+    def __post_init__(self) -> None:
+        _adresse_expediteur(self.expediteur)
+
+    def __repr__(self) -> str:
+        return f"SmtpConfig(host={self.host!r}, port={self.port}, securite={self.securite!r})"
+
+
+def lire_url(url: str, expediteur: str) -> SmtpConfig:
+    """`smtp://user:password@host:port` (STARTTLS required), `smtps://` (TLS from the start) or `smtp+plain://` (no TLS).
+
+    Credentials are percent-encoded, or left out; the port is 587, 465 or 25 by default. Anything else is a ValueError, which
+    quotes nothing of the URL.
+    """
+    lue = _lire(url)
+    if lue is None:
+        raise ValueError("SMTP URL: smtp://, smtps:// or smtp+plain://, then [user:password@]host[:port], percent-encoded")
+    securite, host, port, utilisateur, mot_de_passe = lue
+    return SmtpConfig(
+        host=host, port=port, securite=securite, utilisateur=utilisateur, mot_de_passe=mot_de_passe, expediteur=expediteur
+    )
+
+
+def _lire(url: str) -> tuple[Securite, str, int, str | None, str | None] | None:
+    # urllib's errors quote what they could not read, be it a piece of the password: they stop here.
+    try:
+        parties = urlsplit(url)
+        securite, port_usuel = _SCHEMES[parties.scheme]
+        port = port_usuel if parties.port is None else parties.port
+        utilisateur, mot_de_passe = _decoder(parties.username), _decoder(parties.password)
+    except (ValueError, KeyError):
+        return None
+    host = parties.hostname or ""
+    surplus = parties.path.strip("/") or parties.query or parties.fragment
+    if surplus or not port or not _HOTE.fullmatch(host) or (utilisateur is None) != (mot_de_passe is None):
+        return None
+    return securite, host, port, utilisateur, mot_de_passe
+
+
+def _decoder(texte: str | None) -> str | None:
+    return unquote(texte, errors="strict") if texte else None
+
+
+def _adresse_expediteur(expediteur: str) -> Address:
+    nom, _, adresse = expediteur.strip().removesuffix(">").rpartition("<")
+    if not _ADRESSE.fullmatch(adresse):
+        raise ValueError("From: one address, such as Portail <noreply@exemple.fr>")
+    local, _, domaine = adresse.partition("@")
+    return Address(nom.strip(' "'), local, domaine)
+
+
+class SmtpSender(Expediteur):
+    """Reasons: `smtp_` and a reply code, or `smtp_adresse`, `_auth`, `_connexion`, `_delai`, `_reponse`, `_tls`."""
+
+    def __init__(self, config: SmtpConfig) -> None:
+        self._config = config
+        self._de = _adresse_expediteur(config.expediteur)
+        self._tls = None if config.securite == "aucune" else config.tls_context or ssl.create_default_context()
+
+    async def envoyer(self, rendu: Rendu) -> None:
+        if not _ADRESSE.fullmatch(rendu.destination):
+            raise EnvoiRefuse("smtp_adresse")
+        message = self._message(rendu).as_bytes()
+        client = self._client()
+        try:
+            async with asyncio.timeout(self._config.delai):
+                await self._ouvrir(client)
+                await client.mail(self._de.addr_spec)
+                await client.rcpt(rendu.destination)
+                await client.data(message)
+        except (SMTPException, OSError) as erreur:
+            raise _echec(erreur) from None
+        else:
+            # Outside the time-out: a message already accepted must not be sent again for a lost good-bye.
+            with suppress(SMTPException, OSError):
+                await client.quit(timeout=_ADIEU)
+        finally:
+            client.close()
+
+    def _client(self) -> SMTP:
+        return SMTP(
+            hostname=self._config.host,
+            port=self._config.port,
+            # Else aiosmtplib asks the DNS for our own name, at every message.
+            local_hostname=self._de.domain,
+            timeout=None,
+            use_tls=self._config.securite == "tls",
+            start_tls=False,
+            tls_context=self._tls,
+        )
+
+    async def _ouvrir(self, client: SMTP) -> None:
+        await client.connect()
+        if self._config.securite == "starttls":
+            await client.ehlo()
+            if not client.supports_extension("starttls"):
+                raise EnvoiDiffere("smtp_tls")
+            await client.starttls()
+        if self._config.utilisateur is not None:
+            await client.login(self._config.utilisateur, self._config.mot_de_passe or "")
+
+    def _message(self, rendu: Rendu) -> EmailMessage:
+        message = EmailMessage(POLICY)
+        message["From"] = self._de
+        message["To"] = rendu.destination
+        message["Subject"] = rendu.objet
+        message["Date"] = datetime.now(UTC)
+        # The same at each try, so that a message sent twice is recognised as one.
+        message["Message-ID"] = f"<{rendu.id}@{self._de.domain}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message["X-Auto-Response-Suppress"] = "All"
+        # Seven bits: every server takes them.
+        message.set_content(rendu.texte, cte="quoted-printable")
+        if rendu.html is not None:
+            message.add_alternative(rendu.html, subtype="html", cte="quoted-printable")
+        return message
+
+
+def _echec(erreur: Exception) -> EnvoiDiffere | EnvoiRefuse:
+    """Permanent is what the server says for good of this recipient or this message; the rest an operator repairs."""
+    if (
+        isinstance(erreur, SMTPRecipientRefused | SMTPDataError)
+        and 500 <= erreur.code <= 599
+        and erreur.code != _AUTHENTIFICATION_REQUISE
+    ):
+        return EnvoiRefuse(f"smtp_{erreur.code}")
+    return EnvoiDiffere(_motif(erreur))
+
+
+def _motif(erreur: Exception) -> str:
+    """Never the server's own text: it often quotes the address."""
+    match erreur:
+        case TimeoutError():
+            return "smtp_delai"
+        case ssl.SSLError() | OSError(__cause__=ssl.SSLError()):
+            return "smtp_tls"
+        case SMTPAuthenticationError():
+            return "smtp_auth"
+        case SMTPResponseException(code=code):
+            return f"smtp_{code}" if 200 <= code <= 599 else "smtp_reponse"
+        case OSError():
+            return "smtp_connexion"
+        case _:
+            # What is left of aiosmtplib's errors: no AUTH offered, or no method in common.
+            return "smtp_auth"

@@ -1,0 +1,150 @@
+"""The command line: `serve`, `worker`, `migrate`, `demo`, `openapi`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ctypes
+import json
+import logging.config
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from app.journal import CONFIGURATION
+from app.settings import PREFIXE, ConfigurationInvalide, Settings, charger, inconnues
+
+# Seconds a process gets to answer what it has begun.
+_ARRET = 15
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _analyseur().parse_args(arguments)
+    try:
+        settings = charger(os.environ)
+    except ConfigurationInvalide as faute:
+        print("comptoir: the configuration is not valid:", *faute.fautes, sep="\n  ", file=sys.stderr)
+        return 2
+    for nom in inconnues(os.environ):
+        print(f"comptoir: {nom} means nothing to this version", file=sys.stderr)
+    commande = {"serve": _serve, "worker": _worker, "migrate": _migrate, "demo": _demo, "openapi": _openapi}[options.commande]
+    return commande(settings, options)
+
+
+def application() -> object:
+    """What each API process serves; it dies with the one that started it, even killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    logging.config.dictConfig(CONFIGURATION)
+    from app.composition import asgi
+
+    return asgi(charger(os.environ))
+
+
+def _analyseur() -> argparse.ArgumentParser:
+    analyseur = argparse.ArgumentParser(prog="comptoir", description="The account service of a public portal.")
+    commandes = analyseur.add_subparsers(dest="commande", required=True)
+    commandes.add_parser("serve", help="the API, with the delivery worker and, without a database URL, PostgreSQL itself")
+    commandes.add_parser("worker", help="the delivery worker by itself; as many as you like")
+    commandes.add_parser("migrate", help="bring the database schema to this version")
+    demo = commandes.add_parser("demo", help="play the three profiles against a running development service")
+    demo.add_argument("--url", help="where it listens (default: COMPTOIR_PUBLIC_URL)")
+    commandes.add_parser("openapi", help="print the OpenAPI document")
+    return analyseur
+
+
+def _serve(settings: Settings, _: argparse.Namespace) -> int:
+    from granian import Granian
+    from granian.constants import Interfaces, Loops
+    from granian.http import HTTP1Settings
+
+    with _base(settings) as base:
+        if not base.production:
+            asyncio.run(_migrer(base))
+        print(f"comptoir: listening on http://{base.host}:{base.port} (API pages: /docs)", file=sys.stderr)
+        if not base.production:
+            print("comptoir: development; messages that have no provider land in /dev/messages", file=sys.stderr)
+        Granian(
+            "app.cli:application",
+            factory=True,
+            address=base.host,
+            port=base.port,
+            interface=Interfaces.ASGI,
+            workers=base.processes,
+            loop=Loops.uvloop,
+            respawn_failed_workers=True,
+            respawn_interval=0.5,
+            workers_kill_timeout=_ARRET,
+            # Slow headers are cut; slow bodies are the application's.
+            http1_settings=HTTP1Settings(header_read_timeout=10_000),
+            log_dictconfig=CONFIGURATION,
+            websockets=False,
+        ).serve()
+    return 0
+
+
+def _worker(settings: Settings, _: argparse.Namespace) -> int:
+    from app.composition import servir_messages
+
+    logging.config.dictConfig(CONFIGURATION)
+
+    async def servir(base: Settings) -> None:
+        tache = asyncio.ensure_future(servir_messages(base))
+        for signal_ in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(signal_, tache.cancel)
+        with suppress(asyncio.CancelledError):
+            await tache
+
+    with _base(settings) as base:
+        asyncio.run(servir(base))
+    return 0
+
+
+def _migrate(settings: Settings, _: argparse.Namespace) -> int:
+    with _base(settings) as base:
+        asyncio.run(_migrer(base))
+    return 0
+
+
+async def _migrer(settings: Settings) -> None:
+    from app.composition import migrer_base
+
+    await migrer_base(settings)
+
+
+def _demo(settings: Settings, options: argparse.Namespace) -> int:
+    from app.demo import jouer
+
+    return jouer(options.url or settings.origine)
+
+
+def _openapi(settings: Settings, _: argparse.Namespace) -> int:
+    from app.composition import document_openapi
+
+    json.dump(document_openapi(settings), sys.stdout, ensure_ascii=False, indent=2)
+    print()
+    return 0
+
+
+@contextmanager
+def _base(settings: Settings) -> Iterator[Settings]:
+    """The settings with a database: the configured one, or the embedded server for as long as the block lasts."""
+    if settings.database_url is not None:
+        yield settings
+        return
+    from adapters.embedded_postgres import EmbeddedPostgres
+
+    # SIGTERM must leave by the door: the server is stopped on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with EmbeddedPostgres(Path(settings.data_dir) / "postgresql") as serveur:
+        # The API processes read the environment again.
+        os.environ[f"{PREFIXE}DATABASE_URL"] = serveur.url()
+        os.environ[f"{PREFIXE}DATABASE_OWNER_URL"] = serveur.url_owner()
+        yield charger(os.environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,247 @@
+"""THE composition root: the only module that knows the adapters. Nothing is built at import."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from base64 import b64encode
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar import Litestar
+from litestar.types import ASGIApp
+from msgspec import structs
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters.formats import FrenchFormats
+from adapters.gabarits import JinjaGabarits
+from adapters.mailbox import FileMailbox
+from adapters.passwords import PasslibHasher
+from adapters.postgres.disponibilites import PgDisponibilites
+from adapters.postgres.documents import PgDocuments
+from adapters.postgres.file_messages import PgFileMessages
+from adapters.postgres.idempotence import PgIdempotence
+from adapters.postgres.menage import PgMenage
+from adapters.postgres.schema import PgSante, migrer
+from adapters.postgres.signaux import PgSignaux
+from adapters.postgres.store import PgStore, moteur
+from adapters.smtp import SmtpSender, lire_url
+from adapters.strength import ZxcvbnEstimateur
+from adapters.system import RealSystem
+from adapters.twilio_sms import TwilioConfig, TwilioSender
+from app import __version__
+from app.http.app import Facade, creer
+from app.http.bordure import Bordure
+from app.http.openapi import document
+from app.settings import Settings, cles
+from app.usecases import CasUtilisation
+from app.usecases.activations import Activations, Ouvreur
+from app.usecases.appel import Rejeux
+from app.usecases.distribution import Distribution
+from app.usecases.identifiants import Identifiants
+from app.usecases.inscriptions import Inscriptions
+from domain.activation import Canal
+from domain.jetons import Trousseau
+from domain.limites import Reglage, Regulateur
+from domain.outils import Outils
+from domain.ports import Expediteur, Hacheur, Systeme
+
+# Connections to PostgreSQL a process may hold: for transactions, and for the hot reads.
+_POOL, _POOL_LECTURES = 8, 4
+# Well-formed and worthless: printing the document signs nothing.
+_CLE_DE_PAPIER = f"papier:{b64encode(bytes(32)).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Socle:
+    """What every process shares, whether it serves or sends."""
+
+    settings: Settings
+    engine: AsyncEngine
+    signaux: PgSignaux
+    trousseau: Trousseau
+    systeme: Systeme
+
+    @classmethod
+    def poser(cls, settings: Settings, systeme: Systeme | None = None) -> Socle:
+        url = _url(settings)
+        return cls(settings, moteur(url, _POOL), PgSignaux(url), Trousseau(cles(settings)), systeme or RealSystem())
+
+    @asynccontextmanager
+    async def vie(self) -> AsyncIterator[None]:
+        self.signaux.demarrer()
+        try:
+            yield
+        finally:
+            await self.signaux.arreter()
+            await self.engine.dispose()
+
+
+def asgi(settings: Settings) -> ASGIApp:
+    """The whole API as a server runs it."""
+    return Bordure(litestar(settings))
+
+
+def litestar(settings: Settings, *, systeme: Systeme | None = None, hacheur: Hacheur | None = None) -> Litestar:
+    """The API, with its delivery worker unless the settings say otherwise. Nothing is opened before its lifespan."""
+    socle = Socle.poser(settings, systeme)
+    hasher = hacheur or PasslibHasher(threads=_fils(settings))
+    formats = FrenchFormats(domaines_d_essai=not settings.production)
+    estimateur = ZxcvbnEstimateur()
+    disponibilites = PgDisponibilites(_url(settings), _POOL_LECTURES)
+    documents = PgDocuments(socle.engine)
+    facade = Facade(
+        cas=_cas(socle, formats, hasher, disponibilites, documents),
+        documents=documents,
+        sante=PgSante(socle.engine),
+        trousseau=socle.trousseau,
+        outils=lambda: Outils(formats, estimateur, socle.systeme.aujourdhui()),
+        boite=_boite(settings),
+        origine=settings.origine,
+        service=settings.service_name,
+        version=__version__,
+        proxys=settings.proxys,
+        origines_cors=settings.origines_cors,
+    )
+
+    @asynccontextmanager
+    async def vie(_: Litestar) -> AsyncIterator[None]:
+        async with AsyncExitStack() as pile:
+            await pile.enter_async_context(socle.vie())
+            await pile.enter_async_context(disponibilites)
+            if isinstance(hasher, PasslibHasher):
+                pile.callback(hasher.close)
+            if settings.worker == "on":
+                await pile.enter_async_context(_distribution_en_fond(socle))
+            yield
+
+    return creer(facade, vie)
+
+
+def _cas(
+    socle: Socle, formats: FrenchFormats, hacheur: Hacheur, disponibilites: PgDisponibilites, documents: PgDocuments
+) -> CasUtilisation:
+    settings, trousseau, systeme = socle.settings, socle.trousseau, socle.systeme
+    regulateur = Regulateur(
+        trousseau,
+        Reglage(
+            actives=settings.limits == "on",
+            sms_par_jour=settings.sms_daily_budget,
+            disponibilites_par_minute=settings.availability_ceiling,
+        ),
+    )
+    store = PgStore(socle.engine)
+    rejeux = Rejeux(PgIdempotence(socle.engine), trousseau, systeme)
+    ouvreur = Ouvreur(trousseau, regulateur, systeme)
+    identifiants = Identifiants(disponibilites, formats, regulateur)
+    return CasUtilisation(
+        inscriptions=Inscriptions(
+            store=store,
+            documents=documents,
+            disponibilites=disponibilites,
+            hacheur=hacheur,
+            formats=formats,
+            signaux=socle.signaux,
+            systeme=systeme,
+            trousseau=trousseau,
+            regulateur=regulateur,
+            rejeux=rejeux,
+            identifiants=identifiants,
+            ouvreur=ouvreur,
+        ),
+        activations=Activations(store, trousseau, regulateur, rejeux, ouvreur),
+        identifiants=identifiants,
+    )
+
+
+def distribution(socle: Socle) -> tuple[Distribution, Mapping[Canal, Expediteur]]:
+    """The delivery worker and its senders."""
+    settings = socle.settings
+    expediteurs = _expediteurs(settings)
+    gabarits = JinjaGabarits(socle.trousseau, settings.origine, settings.service_name)
+    file, menage = PgFileMessages(socle.engine), PgMenage(socle.engine)
+    return Distribution(file, gabarits, expediteurs, socle.signaux, menage, socle.systeme), expediteurs
+
+
+@asynccontextmanager
+async def _distribution_en_fond(socle: Socle) -> AsyncIterator[None]:
+    travail, expediteurs = distribution(socle)
+    tache = asyncio.create_task(travail.servir(), name="distribution")
+    try:
+        yield
+    finally:
+        tache.cancel()
+        with suppress(asyncio.CancelledError):
+            await tache
+        await fermer(expediteurs)
+
+
+def document_openapi(settings: Settings) -> dict[str, Any]:
+    """The OpenAPI document, without any database."""
+    return document(litestar(structs.replace(settings, database_url="postgresql://", secret_keys=_CLE_DE_PAPIER)), "fr")
+
+
+async def servir_messages(settings: Settings) -> None:
+    """A worker by itself, until cancelled."""
+    socle = Socle.poser(settings)
+    async with socle.vie():
+        travail, expediteurs = distribution(socle)
+        try:
+            await travail.servir()
+        finally:
+            await fermer(expediteurs)
+
+
+async def fermer(expediteurs: Mapping[Canal, Expediteur]) -> None:
+    for expediteur in expediteurs.values():
+        if isinstance(expediteur, TwilioSender):
+            await expediteur.close()
+
+
+async def migrer_base(settings: Settings, version: str = "head") -> None:
+    """As the schema's owner; the application's role, when it is another, is granted what it needs."""
+    proprietaire = settings.database_owner_url or _url(settings)
+    role, owner = urlsplit(_url(settings)).username, urlsplit(proprietaire).username
+    engine = moteur(proprietaire, 1)
+    try:
+        await migrer(engine, role if role != owner else None, version)
+    finally:
+        await engine.dispose()
+
+
+def _expediteurs(settings: Settings) -> Mapping[Canal, Expediteur]:
+    """The real providers where they are configured; the mailbox elsewhere, which production never reaches."""
+    boite = partial(FileMailbox, _dossier_boite(settings))
+    sms: Expediteur = boite()
+    if settings.twilio_account_sid and settings.twilio_auth_token and settings.twilio_from:
+        compte, jeton = settings.twilio_account_sid, settings.twilio_auth_token
+        sms = TwilioSender(TwilioConfig(compte, jeton, settings.twilio_from, settings.twilio_base_url))
+    email: Expediteur = boite()
+    if settings.smtp_url and settings.mail_from:
+        email = SmtpSender(lire_url(settings.smtp_url, settings.mail_from))
+    return {"sms": sms, "email": email}
+
+
+def _boite(settings: Settings) -> FileMailbox | None:
+    return None if settings.production else FileMailbox(_dossier_boite(settings))
+
+
+def _dossier_boite(settings: Settings) -> Path:
+    return Path(settings.data_dir) / "messages"
+
+
+def _fils(settings: Settings) -> int:
+    """Hashing threads of one process: more than the cores give no more hashes and ruin the cheap calls' latency."""
+    coeurs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, coeurs // settings.processes)
+
+
+def _url(settings: Settings) -> str:
+    if settings.database_url is None:
+        raise RuntimeError("no database URL: the command line starts the embedded server and sets it")
+    return settings.database_url

@@ -1,0 +1,110 @@
+"""The outermost ASGI layer: request ids, safety headers, slow bodies, and one log line a request without personal data."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from typing import Any, cast
+from uuid import uuid4
+
+from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Receive, Scope, Send
+
+# Seconds a body may take to arrive (G-12).
+DELAI_CORPS = 10.0
+
+_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_ENTETES: dict[bytes, bytes] = {
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"strict-transport-security": b"max-age=31536000; includeSubDomains",
+    b"cross-origin-resource-policy": b"same-site",
+    b"cache-control": b"no-store",
+}
+
+_journal = logging.getLogger("comptoir.acces")
+
+
+class CorpsTropLent(Exception):
+    """The body did not arrive in time."""
+
+
+class Bordure:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(cast(HTTPScope, scope), receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _http(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        requete = _id(scope)
+        scope["comptoir.requete"] = requete  # type: ignore[typeddict-unknown-key]
+        debut, etat = time.perf_counter(), {"statut": 0}
+
+        async def envoyer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                etat["statut"] = message["status"]
+                _completer(message, requete)
+            await send(message)
+
+        try:
+            await self._app(scope, _impatient(receive), envoyer)
+        finally:
+            _consigner(scope, requete, etat["statut"], time.perf_counter() - debut)
+
+
+def _id(scope: HTTPScope) -> str:
+    """The caller's own id when it is a sober one, so that its logs and ours meet."""
+    recu = next((v.decode("latin-1") for n, v in scope["headers"] if n == b"x-request-id"), "")
+    return recu if _ID.fullmatch(recu) else uuid4().hex
+
+
+def _completer(message: Any, requete: str) -> None:
+    """Adds what the answer does not say itself."""
+    presents = {nom.lower() for nom, _ in message["headers"]}
+    message["headers"] = [
+        *message["headers"],
+        *((nom, valeur) for nom, valeur in _ENTETES.items() if nom not in presents),
+        (b"x-request-id", requete.encode()),
+    ]
+
+
+def _impatient(receive: Receive) -> Receive:
+    """The body within `DELAI_CORPS` in all; once it is read, waiting for the disconnection may last."""
+    fin = asyncio.get_running_loop().time() + DELAI_CORPS
+    entier = False
+
+    async def recevoir() -> HTTPReceiveMessage:
+        nonlocal entier
+        if entier:
+            return await receive()  # type: ignore[return-value]
+        try:
+            async with asyncio.timeout_at(fin):
+                message = await receive()
+        except TimeoutError:
+            raise CorpsTropLent from None
+        entier = not message.get("more_body", False)
+        return message  # type: ignore[return-value]
+
+    return recevoir  # type: ignore[return-value]
+
+
+def _consigner(scope: HTTPScope, requete: str, statut: int, duree: float) -> None:
+    """The route, never the path: a path may hold a username."""
+    gestionnaire: Any = scope.get("route_handler")
+    route = next(iter(sorted(gestionnaire.paths)), "-") if gestionnaire else "-"
+    _journal.info(
+        "requete",
+        extra={
+            "request_id": requete,
+            "methode": scope["method"][:16],
+            "route": route,
+            "statut": statut,
+            "duree_ms": round(duree * 1000, 1),
+        },
+    )

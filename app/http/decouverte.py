@@ -1,0 +1,157 @@
+"""Before signing up: what the service offers, asks and forbids; all of it cacheable."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Response, Router, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import Meta, Struct
+
+from app.http.acces import ouvert
+from app.http.cache import cachable
+from app.http.corps import CORPS_MAX, RequeteJson
+from app.http.schemas import formulaire
+from domain import identifiant, mot_de_passe
+from domain.activation import CANAUX, DELAI_RENVOI, DUREES, ENVOIS_MAX, ESSAIS_MAX, LONGUEUR_CODE, Canal
+from domain.erreurs import DocumentInconnu, ProfilInconnu
+from domain.inscription import DUREE
+from domain.juridique import Document, Version
+from domain.ports import Documents
+from domain.profils import PROFILS
+
+_COURT, _LONG = 300, 86_400
+_FORME_IDENTIFIANT = "^[a-z0-9]+([._-][a-z0-9]+)*$"
+
+
+class ReglesIdentifiant(Struct, frozen=True, kw_only=True):
+    """La forme d'un identifiant."""
+
+    longueur_min: int = identifiant.LONGUEUR_MIN
+    longueur_max: int = identifiant.LONGUEUR_MAX
+    motif: str = _FORME_IDENTIFIANT
+
+
+class ReglesMotDePasse(Struct, frozen=True, kw_only=True):
+    """Ce qu'un mot de passe doit être ; `POST /v1/mots-de-passe/evaluations` juge."""
+
+    longueur_min: int = mot_de_passe.LONGUEUR_MIN
+    longueur_max: int = mot_de_passe.LONGUEUR_MAX
+    niveau_min: str = "moyen"
+    regles: tuple[str, ...] = ("longueur", "majuscule", "minuscule", "chiffre", "niveau")
+
+
+class ReglesActivation(Struct, frozen=True, kw_only=True):
+    """Les figures de l'activation ; durées en secondes."""
+
+    canaux: tuple[Canal, ...] = CANAUX
+    longueur_code: int = LONGUEUR_CODE
+    essais_max: int = ESSAIS_MAX
+    envois_max: int = ENVOIS_MAX
+    delai_renvoi: int = int(DELAI_RENVOI.total_seconds())
+    duree_code_sms: int = int(DUREES["sms"].total_seconds())
+    duree_lien_email: int = int(DUREES["email"].total_seconds())
+    duree_inscription: int = int(DUREE.total_seconds())
+
+
+class LimitesPubliees(Struct, frozen=True, kw_only=True):
+    """Les limites d'appel, par adresse réseau sauf mention contraire ; au-delà, 429 et `Retry-After`."""
+
+    corps_max_octets: int = CORPS_MAX
+    disponibilites_par_minute: int = 20
+    disponibilites_par_heure: int = 100
+    sms_par_heure: int = 10
+    sms_par_numero_par_jour: int = 10
+    courriels_par_adresse_par_jour: int = 10
+
+
+class FranceConnectPublie(Struct, frozen=True, kw_only=True):
+    """La porte FranceConnect."""
+
+    actif: bool = False
+
+
+class Configuration(Struct, frozen=True, kw_only=True):
+    """Tout ce qu'il faut à un écran d'inscription avant le premier appel."""
+
+    service: str
+    profils: tuple[str, ...] = tuple(PROFILS)
+    langues: tuple[str, ...] = ("fr", "en")
+    identifiant: ReglesIdentifiant = ReglesIdentifiant()
+    mot_de_passe: ReglesMotDePasse = ReglesMotDePasse()
+    activation: ReglesActivation = ReglesActivation()
+    documents: dict[str, str]
+    limites: LimitesPubliees = LimitesPubliees()
+    franceconnect: FranceConnectPublie = FranceConnectPublie()
+
+
+class ProfilResume(Struct, frozen=True, kw_only=True):
+    """Un profil et l'adresse de son formulaire."""
+
+    type: str
+    libelle: str
+    schema: Annotated[str, Meta(description="Adresse du JSON Schema.")]
+
+
+@get("/v1/configuration", operation_id="lireConfiguration", opt=ouvert("public", cachee=True))
+async def configuration(request: RequeteJson, documents: NamedDependency[Documents]) -> Response[Configuration]:
+    """All a sign-up screen needs before its first call."""
+    versions = {code: version.version for code, version in (await documents.en_vigueur()).items()}
+    return cachable(request, Configuration(service=request.app.state.service, documents=versions), _COURT)  # type: ignore[return-value]
+
+
+@get("/v1/profils", operation_id="listerProfils", opt=ouvert("public", cachee=True))
+async def profils(request: RequeteJson) -> Response[list[ProfilResume]]:
+    """The three profiles."""
+    resumes = [ProfilResume(type=t, libelle=t.capitalize(), schema=f"/v1/profils/{t}") for t in PROFILS]
+    return cachable(request, resumes, _COURT)  # type: ignore[return-value]
+
+
+@get("/v1/profils/{type_profil:str}", operation_id="lireProfil", opt=ouvert("public", ProfilInconnu, cachee=True))
+async def profil(request: RequeteJson, type_profil: FromPath[str]) -> Response[dict[str, Any]]:
+    """The JSON Schema of one profile's sign-up body."""
+    if type_profil not in PROFILS:
+        raise ProfilInconnu
+    return cachable(request, formulaire(type_profil), _COURT)  # type: ignore[return-value]
+
+
+@get("/v1/documents-legaux", operation_id="listerDocuments", opt=ouvert("public", cachee=True))
+async def documents_legaux(request: RequeteJson, documents: NamedDependency[Documents]) -> Response[list[Version]]:
+    """The versions in force."""
+    return cachable(request, list((await documents.en_vigueur()).values()), _COURT)  # type: ignore[return-value]
+
+
+@get("/v1/documents-legaux/{code:str}", operation_id="lireDocument", opt=ouvert("public", DocumentInconnu, cachee=True))
+async def document_legal(
+    request: RequeteJson, code: FromPath[str], documents: NamedDependency[Documents]
+) -> Response[Document]:
+    """One text, as in force."""
+    version = (await documents.en_vigueur()).get(code)
+    return await _rendre(request, documents, code, version.version if version else "", _COURT)
+
+
+@get(
+    "/v1/documents-legaux/{code:str}/versions/{version:str}",
+    operation_id="lireVersionDocument",
+    opt=ouvert("public", DocumentInconnu, cachee=True),
+)
+async def version_document(
+    request: RequeteJson, code: FromPath[str], version: FromPath[str], documents: NamedDependency[Documents]
+) -> Response[Document]:
+    """One text, in a given version: immutable."""
+    return await _rendre(request, documents, code, version, _LONG)
+
+
+async def _rendre(request: RequeteJson, documents: Documents, code: str, version: str, duree: int) -> Response[Document]:
+    trouve = await documents.document(code, version) if "\0" not in code + version else None
+    if trouve is None:
+        raise DocumentInconnu
+    return cachable(request, trouve, duree)  # type: ignore[return-value]
+
+
+routes = Router(
+    "/",
+    route_handlers=[configuration, profils, profil, documents_legaux, document_legal, version_document],
+    tags=["Avant l'inscription"],
+)

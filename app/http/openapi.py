@@ -1,0 +1,217 @@
+"""The OpenAPI document: Litestar's, with what it leaves out of it — msgspec's own schemas, every refusal of every operation, its
+figures, and French or English summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+
+from app.http import textes
+from app.http.problemes import (
+    MEDIA,
+    STATUTS,
+    CorpsTropGrand,
+    DelaiDepasse,
+    ErreurInterne,
+    JsonInvalide,
+    Probleme,
+    RequeteInvalide,
+    TypeContenu,
+)
+from app.http.problemes import document as probleme
+from app.http.schemas import composants
+from domain import erreurs
+from domain.compte import Langue
+from domain.erreurs import Refus
+
+_REFERENCE = "#/components/schemas/{name}"
+_CLE = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Rejouer sans risque : même clé et même corps, même réponse, pendant 24 h.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "example": "8f4d1c1e-6f0a-4f7e-9f57-0f2a3f6f2a11",
+}
+_LANGUE = {
+    "name": "Accept-Language",
+    "in": "header",
+    "required": False,
+    "description": "`fr` (par défaut) ou `en` : langue des messages rendus et envoyés.",
+    "schema": {"type": "string", "default": "fr"},
+}
+_INTRODUCTION = """
+Le service de comptes d'un portail public : inscription d'un **Citoyen**, d'une **Entreprise** ou d'une **Association**, identifiant
+`prenom.nom`, acceptation des textes, activation par SMS ou par courriel.
+
+Le plus court chemin, en deux appels : `POST /v1/inscriptions` avec `activer_par`, puis
+`POST /v1/inscriptions/{id}/activations/{aid}/essais` avec le code reçu.
+
+Tout refus est un `application/problem+json` (RFC 9457) ; seul son `code` est fait pour les programmes. 422 : champs à corriger, tous à
+la fois, chacun par son pointeur JSON · 409 : état ou unicité · 410 : expiré · 401 : secret absent ou faux · 404 : absent, ou à autrui ·
+429 et 503 : `Retry-After`. Corps : JSON en UTF-8, 64 Kio et 32 niveaux au plus, champs inconnus refusés ; une clé JSON répétée
+vaut par sa dernière valeur. Instants en UTC (`Z`), dates en ISO 8601.
+"""
+
+
+def configuration(version: str) -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Comptoir",
+        version=version,
+        summary="Le service de comptes d'un portail public",
+        description=_INTRODUCTION.strip(),
+        components=Components(
+            security_schemes={
+                "secretInscription": SecurityScheme(
+                    type="http", scheme="bearer", description="Le `secret` rendu par `POST /v1/inscriptions`."
+                )
+            }
+        ),
+        render_plugins=[],
+        path="/_openapi",
+    )
+
+
+@lru_cache(4)
+def document(app: Litestar, langue: Langue) -> dict[str, Any]:
+    doc: dict[str, Any] = app.openapi_schema.to_schema()
+    gestionnaires = {h.operation_id: h for r in app.routes for h in getattr(r, "route_handlers", ())}
+    types = {t for h in gestionnaires.values() if isinstance(h, HTTPRouteHandler) for t in _types(h)}
+    doc["components"]["schemas"] |= composants([*types, Probleme], _REFERENCE)
+    doc["components"]["schemas"]["Probleme"] = _schema_probleme(doc)
+    for chemin in doc["paths"].values():
+        for methode, operation in chemin.items():
+            if methode in ("get", "post", "patch", "put", "delete"):
+                _completer(operation, gestionnaires[operation["operationId"]], app.state.origine, langue)
+    _lier(doc)
+    return doc
+
+
+def _types(gestionnaire: HTTPRouteHandler) -> Iterator[Any]:
+    """The structs a handler reads and answers."""
+    if gestionnaire.opt.get("acces") is None or not gestionnaire.include_in_schema:
+        return
+    for champ in (gestionnaire.parsed_data_field, gestionnaire.parsed_return_field):
+        for type_ in [champ.annotation, *(a.annotation for a in champ.inner_types)] if champ else ():
+            if hasattr(type_, "__struct_config__"):
+                yield type_
+
+
+def _schema_probleme(doc: dict[str, Any]) -> dict[str, Any]:
+    schema: dict[str, Any] = doc["components"]["schemas"]["Probleme"]
+    schema["properties"]["code"]["enum"] = sorted({refus.code for refus in STATUTS})
+    schema["properties"]["type"]["format"] = "uri"
+    doc["components"]["schemas"]["ChampFautif"]["properties"]["code"]["enum"] = sorted(textes.CHAMPS)
+    # The figures of a refusal stand beside the standard members.
+    schema["additionalProperties"] = True
+    return schema
+
+
+def _completer(operation: dict[str, Any], gestionnaire: Any, origine: str, langue: Langue) -> None:
+    operation["summary"], operation["description"] = textes.operation(operation["operationId"], langue)
+    parametres = operation.setdefault("parameters", [])
+    parametres.append(_LANGUE)
+    if gestionnaire.opt["idempotente"]:
+        parametres.append(_CLE)
+    operation["security"] = [{"secretInscription": []}] if gestionnaire.opt["acces"] == "inscription" else []
+    for reponse in operation["responses"].values():
+        reponse.setdefault("headers", {})["X-Request-Id"] = {"schema": {"type": "string"}}
+    if gestionnaire.opt["cachee"]:
+        operation["responses"]["304"] = {"description": HTTPStatus(304).phrase}
+    if "400" in operation["responses"]:
+        del operation["responses"]["400"]
+    par_statut: dict[int, list[type[Refus]]] = {}
+    for refus in sorted(_refus(gestionnaire), key=lambda r: r.code):
+        par_statut.setdefault(STATUTS[refus], []).append(refus)
+    for statut, refus_du_statut in sorted(par_statut.items()):
+        operation["responses"][str(statut)] = _reponse(statut, refus_du_statut, origine, langue)
+
+
+def _refus(gestionnaire: Any) -> set[type[Refus]]:
+    """Its own refusals, and those that come with its access, its body, its retries."""
+    refus: set[type[Refus]] = {RequeteInvalide, ErreurInterne, erreurs.Indisponible, *gestionnaire.opt["refus"]}
+    if gestionnaire.parsed_data_field is not None:
+        refus |= {JsonInvalide, TypeContenu, CorpsTropGrand, DelaiDepasse, erreurs.ChampsInvalides}
+    if gestionnaire.opt["acces"] == "inscription":
+        refus |= {erreurs.SecretInvalide, erreurs.InscriptionInconnue}
+    if any("{" in chemin for chemin in gestionnaire.paths):
+        from app.http.problemes import Introuvable
+
+        refus |= {Introuvable}
+    if gestionnaire.opt["idempotente"]:
+        refus |= {erreurs.CleIdempotenceInvalide, erreurs.CleIdempotenceReutilisee, erreurs.RequeteEnCours}
+    return refus
+
+
+def _reponse(statut: int, refus: list[type[Refus]], origine: str, langue: Langue) -> dict[str, Any]:
+    entetes: dict[str, Any] = {"X-Request-Id": {"schema": {"type": "string"}}}
+    if any(issubclass(r, erreurs.AvecReprise) for r in refus):
+        entetes["Retry-After"] = {"description": "Secondes.", "schema": {"type": "integer", "minimum": 1}}
+    if statut == HTTPStatus.UNAUTHORIZED:
+        entetes["WWW-Authenticate"] = {"schema": {"type": "string"}}
+    codes = ", ".join(f"`{r.code}`" for r in refus)
+    return {
+        "description": f"{HTTPStatus(statut).phrase} : {codes}",
+        "headers": entetes,
+        "content": {
+            MEDIA: {
+                "schema": {
+                    "allOf": [
+                        {"$ref": _REFERENCE.format(name="Probleme")},
+                        {"properties": {"code": {"enum": [r.code for r in refus]}}},
+                    ]
+                },
+                "examples": {r.code: {"value": _exemple(r, origine, langue)} for r in refus},
+            }
+        },
+    }
+
+
+_EXEMPLES: dict[type[Refus], Refus] = {
+    erreurs.ChampsInvalides: erreurs.ChampsInvalides(
+        [
+            erreurs.ErreurChamp(pointer="/profil/siret", code="siret_cle_invalide"),
+            erreurs.ErreurChamp(pointer="/email", code="requis"),
+        ]
+    ),
+    erreurs.DocumentPerime: erreurs.DocumentPerime("cgu", "2026-11"),
+    erreurs.IdentifiantIndisponible: erreurs.IdentifiantIndisponible(["ines.dupont2", "ines.dupont.fr"]),
+    erreurs.CanalImpossible: erreurs.CanalImpossible("sms"),
+    erreurs.CodeIncorrect: erreurs.CodeIncorrect(4),
+}
+
+
+def _exemple(famille: type[Refus], origine: str, langue: Langue) -> dict[str, Any]:
+    from msgspec import to_builtins
+
+    refus = _EXEMPLES.get(famille) or (famille(29) if issubclass(famille, erreurs.AvecReprise) else famille())
+    exemple: dict[str, Any] = to_builtins(probleme(refus, origine, langue, "/v1/…", "8c0f3b0e5f8e4f0aa6f3d1f5d6b7c8d9"))
+    return exemple
+
+
+def _lier(doc: dict[str, Any]) -> None:
+    """OpenAPI links: how one answer's figures lead to the next call."""
+    secret = {"description": "Avec `secret` en porteur."}
+    doc["paths"]["/v1/inscriptions"]["post"]["responses"]["201"]["links"] = {
+        "suivre": {"operationId": "lireInscription", "parameters": {"id": "$response.body#/id"}, **secret},
+        "corriger": {"operationId": "corrigerContacts", "parameters": {"id": "$response.body#/id"}, **secret},
+        "activer": {"operationId": "demanderActivation", "parameters": {"id": "$response.body#/id"}, **secret},
+        "annuler": {"operationId": "annulerInscription", "parameters": {"id": "$response.body#/id"}, **secret},
+        "essayer": {
+            "operationId": "essayerCode",
+            "parameters": {"id": "$response.body#/id", "aid": "$response.body#/activation/id"},
+            **secret,
+        },
+        "renvoyer": {
+            "operationId": "renvoyerCode",
+            "parameters": {"id": "$response.body#/id", "aid": "$response.body#/activation/id"},
+            **secret,
+        },
+    }

@@ -1,0 +1,131 @@
+"""The few pages for people: the one an e-mail link opens, the catalogue of errors, the OpenAPI pages, the development mailbox."""
+
+from __future__ import annotations
+
+import html
+from base64 import b64encode
+from functools import cache
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from re import DOTALL, findall
+from typing import Any
+
+from litestar import MediaType, Request, Response, Router, delete, get
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+from litestar.response import File
+
+from app.http import textes
+from app.http.acces import ouvert
+from app.http.contexte import langue_de
+from app.http.problemes import STATUTS, Introuvable
+from domain.ports import Boite, MessageRecu
+
+_DOSSIER = Path(__file__).parent
+_LONG = "public, max-age=3600"
+
+
+def page(nom: str, **remplacements: str) -> Response[str]:
+    """A page of ours: its one script and one style allowed by their hashes, nothing from anywhere else."""
+    contenu = _lire(nom)
+    for cle, valeur in remplacements.items():
+        contenu = contenu.replace(f"⟦{cle}⟧", valeur)
+    return Response(contenu, media_type=MediaType.HTML, headers={"Content-Security-Policy": _csp(contenu)})
+
+
+@cache
+def _lire(nom: str) -> str:
+    return (_DOSSIER / nom).read_text(encoding="utf-8")
+
+
+def _csp(contenu: str, styles: str | None = None) -> str:
+    scripts = " ".join(_empreinte(bloc) for bloc in findall(r"<script>(.*?)</script>", contenu, DOTALL)) or "'none'"
+    styles = styles or " ".join(_empreinte(bloc) for bloc in findall(r"<style>(.*?)</style>", contenu, DOTALL))
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src {styles}; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+
+
+def _empreinte(bloc: str) -> str:
+    return f"'sha256-{b64encode(sha256(bloc.encode()).digest()).decode()}'"
+
+
+@get("/activation", include_in_schema=False, opt=ouvert("public"))
+async def activation(request: Request[Any, Any, State]) -> Response[str]:
+    """Opened by the e-mail's link; inert until a gesture. The token stays in the fragment: it never reaches us by the address."""
+    return page("activation.html", LANGUE=langue_de(request))
+
+
+@get(["/erreurs", "/erreurs/{code:str}"], include_in_schema=False, opt=ouvert("public"))
+async def erreurs(request: Request[Any, Any, State], code: FromPath[str] = "") -> Response[str]:
+    """What the `type` of a problem points to: every code, its status, what to do."""
+    if code and code not in textes.PROBLEMES:
+        raise Introuvable
+    langue = langue_de(request)
+    lignes = "".join(
+        f"<dt id='{refus.code}'><code>{refus.code}</code> · {statut} · {html.escape(textes.titre(refus.code, langue))}</dt>"
+        f"<dd>{html.escape(textes.PROBLEMES[refus.code]['detail'][langue == 'en'])}</dd>"
+        for refus, statut in STATUTS.items()
+        if code in ("", refus.code)
+    )
+    return page("erreurs.html", LANGUE=langue, LIGNES=lignes)
+
+
+@get("/docs", include_in_schema=False, opt=ouvert("public"))
+async def docs() -> Response[str]:
+    """The OpenAPI pages; their assets are served by us."""
+    contenu = _lire("docs.html")
+    regles = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
+    entetes = {"Content-Security-Policy": f"{regles}; base-uri 'none'; frame-ancestors 'none'"}
+    return Response(contenu, media_type=MediaType.HTML, headers=entetes)
+
+
+_SWAGGER = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript", "favicon-32x32.png": "image/png"}
+
+
+@get("/docs/{nom:str}", include_in_schema=False, opt=ouvert("public"))
+async def docs_fichier(nom: FromPath[str]) -> File:
+    """Swagger UI's own files, and the few lines that start it."""
+    if nom == "comptoir.js":
+        return _fichier(_DOSSIER / "docs.js", "text/javascript")
+    if nom not in _SWAGGER:
+        raise Introuvable
+    return _fichier(_swagger() / nom, _SWAGGER[nom])
+
+
+def _fichier(chemin: Path, type_: str) -> File:
+    return File(chemin, media_type=type_, content_disposition_type="inline", headers={"Cache-Control": _LONG})
+
+
+@cache
+def _swagger() -> Path:
+    """The folder of the Swagger UI wheel."""
+    paquet = find_spec("swagger_ui_bundle")
+    if paquet is None or paquet.origin is None:
+        raise Introuvable
+    return max((Path(paquet.origin).parent / "vendor").glob("swagger-ui-*"))
+
+
+@get("/dev/messages", include_in_schema=False, opt=ouvert("public"))
+async def boite_messages(
+    request: Request[Any, Any, State], boite: NamedDependency[Boite], destination: FromQuery[str | None] = None
+) -> Response[Any]:
+    """The development mailbox, for people and for programs."""
+    if "application/json" in request.headers.get("accept", ""):
+        return Response({"messages": boite.messages(destination)})
+    reponse = page("messages.html")
+    # The previewed mails carry their own inline styles.
+    reponse.headers["Content-Security-Policy"] = _csp(_lire("messages.html"), styles="'unsafe-inline'")
+    return reponse
+
+
+@delete("/dev/messages", include_in_schema=False, opt=ouvert("public"))
+async def vider_boite(boite: NamedDependency[Boite]) -> None:
+    boite.vider()
+
+
+routes = Router("/", route_handlers=[activation, erreurs, docs, docs_fichier])
+developpement = Router("/", route_handlers=[boite_messages, vider_boite])

@@ -1,0 +1,199 @@
+"""The only place where a refusal meets a status. Everything refused is `application/problem+json` (RFC 9457), one shape."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+from msgspec import UNSET, Struct, UnsetType
+
+from app.http import textes
+from app.http.contexte import langue_de, requete_de
+from domain import erreurs
+from domain.erreurs import ChampsInvalides, ErreurChamp, Refus
+
+MEDIA = "application/problem+json"
+
+_journal = logging.getLogger("comptoir.http")
+
+
+class JsonInvalide(Refus):
+    """The body is not JSON in UTF-8, or nests deeper than 32."""
+
+    code = "json_invalide"
+
+
+class RequeteInvalide(Refus):
+    """A parameter or a header is missing, repeated or malformed."""
+
+    code = "requete_invalide"
+
+
+class TypeContenu(Refus):
+    """Not JSON, or compressed."""
+
+    code = "type_contenu"
+
+
+class DelaiDepasse(Refus):
+    """The body did not come in time."""
+
+    code = "delai_depasse"
+
+
+class Introuvable(Refus):
+    """No such address."""
+
+    code = "introuvable"
+
+
+class MethodeInterdite(Refus):
+    """The address exists, the method does not."""
+
+    code = "methode_interdite"
+
+
+class CorpsTropGrand(Refus):
+    """More than 64 KiB."""
+
+    code = "corps_trop_grand"
+
+
+class ErreurInterne(Refus):
+    """A fault of ours: its trace is in the log, not in the answer."""
+
+    code = "erreur_interne"
+
+
+STATUTS: dict[type[Refus], int] = {
+    JsonInvalide: 400,
+    RequeteInvalide: 400,
+    erreurs.CleIdempotenceInvalide: 400,
+    erreurs.SecretInvalide: 401,
+    Introuvable: 404,
+    erreurs.ProfilInconnu: 404,
+    erreurs.DocumentInconnu: 404,
+    erreurs.InscriptionInconnue: 404,
+    erreurs.ActivationInconnue: 404,
+    MethodeInterdite: 405,
+    DelaiDepasse: 408,
+    erreurs.IdentifiantIndisponible: 409,
+    erreurs.DocumentPerime: 409,
+    erreurs.DejaActive: 409,
+    erreurs.CanalImpossible: 409,
+    erreurs.ActivationRemplacee: 409,
+    erreurs.EssaisEpuises: 409,
+    erreurs.EnvoisEpuises: 409,
+    erreurs.RequeteEnCours: 409,
+    erreurs.InscriptionExpiree: 410,
+    erreurs.CodeExpire: 410,
+    erreurs.LienExpire: 410,
+    CorpsTropGrand: 413,
+    TypeContenu: 415,
+    ChampsInvalides: 422,
+    erreurs.CodeIncorrect: 422,
+    erreurs.LienInvalide: 422,
+    erreurs.CleIdempotenceReutilisee: 422,
+    erreurs.TropDeDemandes: 429,
+    ErreurInterne: 500,
+    erreurs.Sature: 503,
+    erreurs.Indisponible: 503,
+}
+
+# What Litestar refuses by itself, before any handler of ours.
+_DE_LITESTAR: dict[int, type[Refus]] = {
+    400: RequeteInvalide,
+    404: Introuvable,
+    405: MethodeInterdite,
+    413: CorpsTropGrand,
+    415: TypeContenu,
+}
+
+
+class ChampFautif(Struct, frozen=True, kw_only=True):
+    """Un champ à corriger."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class Probleme(Struct, frozen=True, kw_only=True):
+    """Un refus, au format RFC 9457. Seul `code` est stable et fait pour les programmes."""
+
+    TYPE: ClassVar[str] = "/erreurs/"
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[ChampFautif] | UnsetType = UNSET
+
+
+def reponse(request: Request[Any, Any, Any], refus: Refus, entetes: Mapping[str, str] = {}) -> Response[dict[str, Any]]:
+    statut = STATUTS[type(refus)]
+    corps = document(refus, request.app.state.origine, langue_de(request), request.scope["path"], requete_de(request))
+    return Response(corps, status_code=statut, media_type=MEDIA, headers={**_entetes(refus, statut), **entetes})
+
+
+def document(refus: Refus, origine: str, langue: Any, chemin: str, requete: str) -> dict[str, Any]:
+    figures = refus.details()
+    corps: dict[str, Any] = {
+        "type": f"{origine}{Probleme.TYPE}{refus.code}",
+        "title": textes.titre(refus.code, langue),
+        "status": STATUTS[type(refus)],
+        "code": refus.code,
+        "detail": textes.detail(refus.code, langue, figures),
+        "instance": chemin[:256],
+        "request_id": requete,
+        **figures,
+    }
+    if isinstance(refus, ChampsInvalides):
+        corps["errors"] = [_fautif(e, langue) for e in refus.erreurs]
+    return corps
+
+
+def _fautif(erreur: ErreurChamp, langue: Any) -> ChampFautif:
+    return ChampFautif(pointer=erreur.pointer, code=erreur.code, message=textes.champ(erreur.code, langue, erreur.params))
+
+
+def _entetes(refus: Refus, statut: int) -> dict[str, str]:
+    entetes = {"Cache-Control": "no-store"}
+    if isinstance(refus, erreurs.SecretInvalide):
+        entetes["WWW-Authenticate"] = 'Bearer realm="inscription"'
+    if isinstance(refus, erreurs.AvecReprise):
+        # Coarse on limits, so that the bucket that fired cannot be told from the figure (R09).
+        entetes["Retry-After"] = str(-(-refus.attendre // 30) * 30 if statut == 429 else refus.attendre)
+    return entetes
+
+
+def _refus(request: Request[Any, Any, Any], refus: Refus) -> Response[dict[str, Any]]:
+    return reponse(request, refus)
+
+
+def _litestar(request: Request[Any, Any, Any], erreur: HTTPException) -> Response[dict[str, Any]]:
+    famille = _DE_LITESTAR.get(erreur.status_code)
+    if famille is None:
+        return _inconnue(request, erreur)
+    permises = {"Allow": (erreur.headers or {})["allow"]} if famille is MethodeInterdite else {}
+    return reponse(request, famille(), permises)
+
+
+def _inconnue(request: Request[Any, Any, Any], erreur: Exception) -> Response[dict[str, Any]]:
+    _journal.error("erreur interne", exc_info=erreur, extra={"request_id": requete_de(request)})
+    return reponse(request, ErreurInterne())
+
+
+GESTIONNAIRES: ExceptionHandlersMap = {
+    Refus: _refus,
+    ValidationException: lambda request, _: reponse(request, RequeteInvalide()),
+    HTTPException: _litestar,
+    Exception: _inconnue,
+}

@@ -1,0 +1,79 @@
+"""JSON Schema of the very types that validate, with what forms need: labels, order, `autocomplete` tokens, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from domain.inscription import DemandeInscription
+from domain.profils import PROFILS
+
+# What a nullable property says of the value it may hold.
+_LIBELLES = ("title", "description", "examples", "x-autocomplete")
+
+
+def composants(types: Iterable[Any], reference: str) -> dict[str, dict[str, Any]]:
+    """The schemas of these types and of all they name; `reference` as `#/$defs/{name}`."""
+    _, schemas = msgspec.json.schema_components(types, ref_template=reference)
+    for schema in schemas.values():
+        for propriete in schema.get("properties", {}).values():
+            _remonter(propriete)
+            _constante(propriete)
+    return schemas
+
+
+def _remonter(propriete: dict[str, Any]) -> None:
+    """The label of `X | null` is the label of X."""
+    choix = [c for c in propriete.get("anyOf", ()) if c != {"type": "null"}]
+    if len(choix) == 1 and len(choix) < len(propriete["anyOf"]):
+        for cle in _LIBELLES:
+            if cle in choix[0]:
+                propriete.setdefault(cle, choix[0][cle])
+
+
+def _constante(propriete: dict[str, Any]) -> None:
+    """The tag of a union: `const` is what code generators read."""
+    if len(propriete.get("enum", ())) == 1:
+        propriete["const"] = propriete.pop("enum")[0]
+        propriete["type"] = "string"
+
+
+def formulaire(profil: str) -> dict[str, Any]:
+    """The sign-up body of one profile. `x-ordre` is the order of the screens; required marks are JSON Schema's own."""
+    defs = composants([DemandeInscription], "#/$defs/{name}")
+    racine = defs.pop(DemandeInscription.__name__)
+    choisi = PROFILS[profil].__name__
+    for autre in {t.__name__ for t in PROFILS.values()} - {choisi}:
+        del defs[autre]
+    racine["properties"]["profil"] = {"title": "Profil", "$ref": f"#/$defs/{choisi}"}
+    for schema in (racine, *defs.values()):
+        for rang, propriete in enumerate(schema.get("properties", {}).values(), 1):
+            propriete["x-ordre"] = rang
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **racine,
+        "title": f"Inscription d'un profil {profil}",
+        "$defs": {nom: defs[nom] for nom in sorted(defs) if nom in _nommes(racine, defs)},
+    }
+
+
+def _nommes(racine: dict[str, Any], defs: dict[str, dict[str, Any]]) -> set[str]:
+    """The definitions a schema reaches."""
+    atteints: set[str] = set()
+    a_voir = [racine]
+    while a_voir:
+        for nom in _references(a_voir.pop()) - atteints:
+            atteints.add(nom)
+            a_voir.append(defs[nom])
+    return atteints
+
+
+def _references(noeud: Any) -> set[str]:
+    if isinstance(noeud, list):
+        return set().union(*map(_references, noeud))
+    if not isinstance(noeud, dict):
+        return set()
+    ici = {noeud["$ref"].rpartition("/")[2]} if "$ref" in noeud else set()
+    return ici.union(*map(_references, noeud.values()))

@@ -1,0 +1,44 @@
+"""Logs: one JSON line an event, UTC, on standard error. Traces give places and types, never messages: those quote data (R90)."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from pythonjsonlogger.json import JsonFormatter
+
+
+class Formateur(JsonFormatter):
+    def __init__(self) -> None:
+        super().__init__(
+            "{asctime}{levelname}{name}{message}",
+            style="{",
+            rename_fields={"asctime": "instant", "levelname": "niveau", "name": "source"},
+            datefmt="%Y-%m-%dT%H:%M:%S%z",
+            json_ensure_ascii=False,
+        )
+        self.converter = __import__("time").gmtime
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        """The chain of types, and the frames of the last."""
+        chaine, erreur = [], ei[1]
+        while erreur is not None:
+            chaine.append(type(erreur).__qualname__)
+            erreur = erreur.__cause__ or erreur.__context__
+        cadres = [f"{c.filename}:{c.lineno} {c.name}" for c in traceback.extract_tb(ei[2])]
+        return " < ".join(chaine) + "\n" + "\n".join(cadres[-15:])
+
+
+CONFIGURATION: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "app.journal.Formateur"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"level": "WARNING", "handlers": ["stderr"]},
+    "loggers": {
+        "comptoir": {"level": "INFO"},
+        # The server's own access log would write paths.
+        "_granian": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
+        "granian.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+    },
+}

@@ -1,0 +1,214 @@
+"""The environment as one frozen struct. All faults are told at once; each variable is also readable from a file (`…_FILE`)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+from domain.jetons import Cle
+
+PREFIXE = "COMPTOIR_"
+CLE_MIN = 32
+
+
+class ConfigurationInvalide(Exception):
+    """One line a fault; never a secret's value."""
+
+    def __init__(self, fautes: list[str]) -> None:
+        super().__init__("\n".join(fautes))
+        self.fautes = fautes
+
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """One field a variable, in lower case without its prefix."""
+
+    env: Literal["development", "production"] = "development"
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    processes: Annotated[int, Meta(ge=1, le=64)] = 1
+    public_url: str = "http://localhost:8000"
+    service_name: str = "Comptoir"
+    data_dir: str = "./var"
+    database_url: str | None = None
+    database_owner_url: str | None = None
+    secret_keys: str | None = None
+    smtp_url: str | None = None
+    mail_from: str | None = None
+    twilio_account_sid: str | None = None
+    twilio_auth_token: str | None = None
+    twilio_from: str | None = None
+    twilio_base_url: str | None = None
+    trusted_proxies: str = ""
+    cors_origins: str = ""
+    limits: Literal["on", "off"] = "on"
+    worker: Literal["on", "off"] = "on"
+    sms_daily_budget: Annotated[int, Meta(ge=1)] = 2000
+    availability_ceiling: Annotated[int, Meta(ge=101)] = 6000
+
+    @property
+    def production(self) -> bool:
+        return self.env == "production"
+
+    @property
+    def origine(self) -> str:
+        return self.public_url.rstrip("/")
+
+    @property
+    def proxys(self) -> list[IPv4Network | IPv6Network]:
+        return [ip_network(p, strict=False) for p in _liste(self.trusted_proxies)]
+
+    @property
+    def origines_cors(self) -> list[str]:
+        return _liste(self.cors_origins)
+
+    @property
+    def twilio(self) -> bool:
+        return self.twilio_account_sid is not None
+
+    def __repr__(self) -> str:
+        # URLs and keys are secrets.
+        return f"Settings(env={self.env!r})"
+
+
+def charger(environ: Mapping[str, str]) -> Settings:
+    """Refuses with `ConfigurationInvalide`, every fault in it."""
+    fautes: list[str] = []
+    brut = _lire(environ, fautes)
+    valeurs: dict[str, Any] = {}
+    for champ in msgspec.structs.fields(Settings):
+        if champ.name in brut:
+            try:
+                valeurs[champ.name] = msgspec.convert(brut[champ.name], champ.type, strict=False)
+            except msgspec.ValidationError as faute:
+                fautes.append(f"{_nom(champ.name)}: {faute}")
+    settings = Settings(**valeurs)
+    fautes += _fautes(settings)
+    if settings.production:
+        fautes += _fautes_de_production(settings)
+    if fautes:
+        raise ConfigurationInvalide(fautes)
+    return settings
+
+
+def inconnues(environ: Mapping[str, str]) -> list[str]:
+    """Variables with our prefix that mean nothing: a typing mistake, most often."""
+    connues = {_nom(c.name) for c in msgspec.structs.fields(Settings)}
+    return sorted(n for n in environ if n.startswith(PREFIXE) and n.removesuffix("_FILE") not in connues)
+
+
+def cles(settings: Settings) -> tuple[Cle, ...]:
+    """The server keys; in development, made at first start and kept beside the data."""
+    if settings.secret_keys is not None:
+        return _cles(settings.secret_keys)
+    fichier = Path(settings.data_dir) / "secret_keys"
+    if not fichier.exists():
+        fichier.parent.mkdir(parents=True, exist_ok=True)
+        neuf = fichier.with_suffix(f".{secrets.token_hex(4)}")
+        neuf.touch(mode=0o600)
+        neuf.write_text(f"dev:{base64.b64encode(secrets.token_bytes(CLE_MIN)).decode()}")
+        # Linked, not renamed: of two first starts, the second takes the keys of the first.
+        try:
+            fichier.hardlink_to(neuf)
+        except FileExistsError:
+            pass
+        finally:
+            neuf.unlink()
+    return _cles(fichier.read_text())
+
+
+def _cles(texte: str) -> tuple[Cle, ...]:
+    trouvees = []
+    for morceau in _liste(texte):
+        id_, _, valeur = morceau.partition(":")
+        octets = base64.b64decode(valeur, validate=True)
+        if not id_ or len(octets) < CLE_MIN:
+            raise ValueError
+        trouvees.append(Cle(id_, octets))
+    if not trouvees or len({c.id for c in trouvees}) < len(trouvees):
+        raise ValueError
+    return tuple(trouvees)
+
+
+def _lire(environ: Mapping[str, str], fautes: list[str]) -> dict[str, str]:
+    brut: dict[str, str] = {}
+    for champ in msgspec.structs.fields(Settings):
+        nom = _nom(champ.name)
+        fichier = environ.get(f"{nom}_FILE")
+        if fichier and nom in environ:
+            fautes.append(f"{nom}: given both directly and by {nom}_FILE")
+        elif fichier:
+            try:
+                brut[champ.name] = Path(fichier).read_text().strip()
+            except OSError as faute:
+                fautes.append(f"{nom}_FILE: {faute.strerror}")
+        elif environ.get(nom):
+            brut[champ.name] = environ[nom]
+    return brut
+
+
+def _fautes(s: Settings) -> list[str]:
+    fautes = []
+    if not _origine(s.public_url):
+        fautes.append(f"{_nom('public_url')}: an origin is expected, such as https://compte.exemple.fr")
+    fautes += [f"{_nom('cors_origins')}: {o!r} is not an origin" for o in s.origines_cors if not _origine(o)]
+    try:
+        _ = s.proxys
+    except ValueError as faute:
+        fautes.append(f"{_nom('trusted_proxies')}: {faute}")
+    if s.secret_keys is not None:
+        try:
+            _cles(s.secret_keys)
+        except (ValueError, binascii.Error):
+            fautes.append(
+                f"{_nom('secret_keys')}: id:base64,id:base64 is expected, distinct ids, {CLE_MIN} bytes each at least"
+            )
+    if (s.smtp_url is None) != (s.mail_from is None):
+        fautes.append(f"{_nom('smtp_url')} and {_nom('mail_from')} go together")
+    if len({v is None for v in (s.twilio_account_sid, s.twilio_auth_token, s.twilio_from)}) > 1:
+        fautes.append("COMPTOIR_TWILIO_ACCOUNT_SID, _AUTH_TOKEN and _FROM go together")
+    return fautes
+
+
+def _fautes_de_production(s: Settings) -> list[str]:
+    """Production starts on no development default."""
+    return [
+        f"{_nom(nom)}: {pourquoi}"
+        for nom, faute, pourquoi in (
+            ("database_url", s.database_url is None, "required in production (the embedded database is for development)"),
+            ("secret_keys", s.secret_keys is None, "required in production"),
+            ("smtp_url", s.smtp_url is None, "required in production (no mailbox there)"),
+            ("twilio_account_sid", not s.twilio, "required in production (no mailbox there)"),
+            ("limits", s.limits == "off", "cannot be off in production"),
+            ("public_url", not s.public_url.startswith("https://"), "must be https in production"),
+        )
+        if faute
+    ]
+
+
+def _nom(champ: str) -> str:
+    return PREFIXE + champ.upper()
+
+
+def _liste(texte: str) -> list[str]:
+    return [morceau.strip() for morceau in texte.split(",") if morceau.strip()]
+
+
+def _origine(url: str) -> bool:
+    """Scheme and authority, nothing else."""
+    try:
+        lue = urlsplit(url)
+        return lue.scheme in ("http", "https") and bool(lue.hostname) and f"{lue.scheme}://{lue.netloc}" == url.rstrip("/")
+    except ValueError:
+        return False

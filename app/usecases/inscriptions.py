@@ -1,0 +1,187 @@
+"""Opening an account, and following, correcting or giving up the sign-up until it is active."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct, convert, structs
+
+from app.usecases.activations import Ouvreur
+from app.usecases.appel import Appel, Rejeux
+from app.usecases.identifiants import Identifiants
+from domain import identifiant, profils
+from domain.activation import CANAUX, Canal
+from domain.compte import CONTACT_DU_CANAL, CompteEnAttente, Contact, NouveauCompte, contacts, exiger_connu, exiger_en_attente
+from domain.erreurs import (
+    DejaActive,
+    DocumentPerime,
+    IdentifiantIndisponible,
+    InscriptionInconnue,
+    TropDeDemandes,
+)
+from domain.inscription import (
+    DUREE,
+    CorrectionContacts,
+    DemandeInscription,
+    InscriptionCreee,
+    InscriptionVue,
+    vue,
+)
+from domain.jetons import Trousseau
+from domain.juridique import OBLIGATOIRES, Version, actes_d_inscription
+from domain.limites import Regulateur
+from domain.outils import Formats
+from domain.ports import Disponibilites, Documents, Hacheur, ReponseGardee, Signaux, Store, Systeme, Transaction
+
+# Between two looks at the database while a client waits, in seconds: news normally comes by itself.
+_VERIFICATION = 5.0
+
+
+class Valide(Struct, frozen=True, kw_only=True):
+    """Le formulaire peut être envoyé."""
+
+    valide: Literal[True] = True
+
+
+class Inscriptions:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        documents: Documents,
+        disponibilites: Disponibilites,
+        hacheur: Hacheur,
+        formats: Formats,
+        signaux: Signaux,
+        systeme: Systeme,
+        trousseau: Trousseau,
+        regulateur: Regulateur,
+        rejeux: Rejeux,
+        identifiants: Identifiants,
+        ouvreur: Ouvreur,
+    ) -> None:
+        self._store, self._documents, self._disponibilites = store, documents, disponibilites
+        self._hacheur, self._formats, self._signaux, self._systeme = hacheur, formats, signaux, systeme
+        self._trousseau, self._regulateur, self._rejeux = trousseau, regulateur, rejeux
+        self._identifiants, self._ouvreur = identifiants, ouvreur
+
+    async def inscrire(self, demande: DemandeInscription, appel: Appel) -> InscriptionCreee:
+        """Refuses with `DocumentPerime`, `IdentifiantIndisponible`, `TropDeDemandes` (conflicts), `Sature`, and those of a retry."""
+        async with self._rejeux.une_fois(appel, "inscription") as reservation:
+            if isinstance(reservation, ReponseGardee):
+                return self._avec_secret(convert(reservation.corps, InscriptionVue))
+            en_vigueur = await self._verifier_documents(demande)
+            await self._verifier_identifiant(demande.identifiant, appel)
+            # Outside the transaction: argon2 takes ten milliseconds of a core.
+            compte = await self._nouveau_compte(demande, appel)
+            actes = actes_d_inscription(en_vigueur, structs.asdict(demande.diffusion))
+            inscription: InscriptionVue | None = None
+            async with self._store.transaction() as tx:
+                if await tx.comptes.ouvrir(compte, actes, DUREE, appel.requete) is not None:
+                    inscription = await self._premiere_activation(tx, compte.id, demande.activer_par, appel)
+                    await reservation.garder(tx.reponses, 201, inscription, compte.id)
+            if inscription is None:
+                raise await self._conflit(compte, appel)
+            return self._avec_secret(inscription)
+
+    async def controler(self, demande: DemandeInscription, appel: Appel) -> Valide:
+        """What signing up would refuse, without writing."""
+        await self._verifier_documents(demande)
+        if demande.identifiant is not None:
+            reponse = await self._identifiants.disponibilite(demande.identifiant, appel.client)
+            if not reponse.disponible:
+                raise IdentifiantIndisponible(reponse.suggestions or ())
+        return Valide()
+
+    async def lire(self, id: UUID, attendre: float = 0) -> InscriptionVue:
+        """As it stands; with `attendre`, at the first change of state or after that many seconds."""
+        fin = asyncio.get_running_loop().time() + attendre
+        with self._signaux.ecouter(f"inscription.{id}") as abonnement:
+            while True:
+                compte = exiger_connu(await self._compte(id))
+                reste = fin - asyncio.get_running_loop().time()
+                if compte.etat != "en_attente" or reste <= 0:
+                    return vue(compte)
+                await abonnement.nouvelle(min(reste, _VERIFICATION))
+
+    async def corriger(self, id: UUID, correction: CorrectionContacts) -> InscriptionVue:
+        """A corrected destination voids its codes; the same value again changes nothing."""
+        async with self._store.transaction() as tx:
+            compte = exiger_en_attente(await tx.comptes.verrouiller(id))
+            nouveaux = [c for c in self._corriges(correction) if c not in compte.contacts]
+            await tx.comptes.corriger(id, nouveaux)
+            for canal in CANAUX:
+                if any(c.nature == CONTACT_DU_CANAL[canal] for c in nouveaux):
+                    await tx.jetons.annuler(id, canal)
+            return vue(exiger_connu(await tx.comptes.en_attente(id)))
+
+    async def annuler(self, id: UUID) -> None:
+        """Everything of the sign-up is deleted."""
+        async with self._store.transaction() as tx:
+            compte = await tx.comptes.verrouiller(id)
+            if compte is None:
+                raise InscriptionInconnue
+            if not await tx.comptes.effacer_demande(id):
+                raise DejaActive
+
+    async def _compte(self, id: UUID) -> CompteEnAttente | None:
+        async with self._store.lecture() as comptes:
+            return await comptes.en_attente(id)
+
+    async def _verifier_documents(self, demande: DemandeInscription) -> Mapping[str, Version]:
+        en_vigueur = await self._documents.en_vigueur()
+        for code in OBLIGATOIRES:
+            if getattr(demande.reglementation, code).version != en_vigueur[code].version:
+                raise DocumentPerime(code, en_vigueur[code].version)
+        return en_vigueur
+
+    async def _verifier_identifiant(self, choisi: str | None, appel: Appel) -> None:
+        """Only to spare a hash: the unique index decides."""
+        if choisi is not None and not await self._disponibilites.libre(choisi, []):
+            raise await self._conflit_sur(choisi, appel)
+
+    async def _conflit(self, compte: NouveauCompte, appel: Appel) -> Exception:
+        return await self._conflit_sur(compte.identifiant or compte.base, appel)
+
+    async def _conflit_sur(self, pris: str, appel: Appel) -> Exception:
+        """A conflict tells as much as the availability route: it is counted too."""
+        async with self._store.transaction() as tx:
+            attendre = await tx.limites.depenser(self._regulateur.conflit(appel.client))
+        if attendre is not None:
+            return TropDeDemandes(attendre)
+        return IdentifiantIndisponible(await self._identifiants.suggestions(pris))
+
+    async def _nouveau_compte(self, demande: DemandeInscription, appel: Appel) -> NouveauCompte:
+        mobile = demande.telephone_mobile
+        lu = self._formats.telephone(mobile) if mobile else None
+        return NouveauCompte(
+            id=self._systeme.nouvel_id(),
+            identifiant=demande.identifiant,
+            base=identifiant.base(*profils.noms(demande.profil), self._formats.translitterer),
+            profil=demande.profil,
+            empreinte_mdp=await self._hacheur.hacher(demande.mot_de_passe),
+            langue=appel.langue,
+            contacts=tuple(contacts(demande.email, (lu.e164, lu.recoit_sms) if lu else None, demande.telephone_fixe)),
+        )
+
+    async def _premiere_activation(self, tx: Transaction, id: UUID, canal: Canal | None, appel: Appel) -> InscriptionVue:
+        compte = exiger_en_attente(await tx.comptes.en_attente(id))
+        if canal is None:
+            return vue(compte)
+        await self._ouvreur.ouvrir(tx, compte, canal, appel.client)
+        return vue(exiger_en_attente(await tx.comptes.en_attente(id)))
+
+    def _avec_secret(self, inscription: InscriptionVue) -> InscriptionCreee:
+        return InscriptionCreee(**structs.asdict(inscription), secret=self._trousseau.secret_inscription(inscription.id))
+
+    def _corriges(self, correction: CorrectionContacts) -> list[Contact]:
+        trouves: list[Contact] = []
+        if correction.email is not None:
+            trouves.append(Contact("email", correction.email))
+        if correction.telephone_mobile is not None:
+            lu = self._formats.telephone(correction.telephone_mobile)
+            trouves.append(Contact("telephone_mobile", lu.e164, lu.recoit_sms))
+        return trouves

@@ -1,0 +1,165 @@
+"""Derived secrets: uniform, bound to what they prove, readable under the keys in service and no other."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections import Counter
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from domain.activation import Canal, Jeton
+from domain.jetons import Cle, CleRetiree, Trousseau, id_du_lien
+
+ANCIENNE, NOUVELLE = Cle("2025", b"a" * 32), Cle("2026", b"n" * 32)
+TROUSSEAU = Trousseau((NOUVELLE,))
+ROTATION = Trousseau((NOUVELLE, ANCIENNE))
+AVANT = Trousseau((ANCIENNE,))
+INSCRIPTION = UUID("0192f0c4-5d3e-7a41-9c1b-2f6d8e0a4b77")
+
+
+def _jeton(n: int = 1, canal: Canal = "sms", destination: str = "+33612345678", cle: Cle = NOUVELLE) -> Jeton:
+    return Jeton(id=UUID(int=n), compte_id=UUID(int=7), canal=canal, destination=destination, cle_id=cle.id)
+
+
+AUTRES = [_jeton(2), _jeton(canal="email"), _jeton(destination="+33612345679"), _jeton(destination="+3361234567")]
+
+
+class TestCodes:
+    CODES = [TROUSSEAU.code(_jeton(n)) for n in range(10_000)]
+
+    def test_are_six_ascii_digits_leading_zeros_kept(self) -> None:
+        assert all(re.fullmatch("[0-9]{6}", code) for code in self.CODES)
+        assert 900 <= sum(code[0] == "0" for code in self.CODES) <= 1100
+
+    @pytest.mark.parametrize("rang", range(6))
+    def test_are_uniform_digit_by_digit(self, rang: int) -> None:
+        # Chi-square of nine degrees of freedom: above 33 once in ten thousand.
+        assert _chi2(Counter(code[rang] for code in self.CODES), 10) < 33
+
+    def test_are_uniform_as_numbers(self) -> None:
+        assert _chi2(Counter(int(code) // 10_000 for code in self.CODES), 100) < 160
+        # Of 10 000 draws among a million, some 50 meet again.
+        assert len(set(self.CODES)) > 9_900
+
+    def test_are_the_same_each_time(self) -> None:
+        assert TROUSSEAU.code(_jeton()) == Trousseau((Cle("2026", b"n" * 32),)).code(_jeton())
+
+    @pytest.mark.parametrize("autre", AUTRES)
+    def test_are_bound_to_proof_channel_and_destination(self, autre: Jeton) -> None:
+        assert TROUSSEAU.code(autre) != TROUSSEAU.code(_jeton())
+        assert not TROUSSEAU.est_code(autre, TROUSSEAU.code(_jeton()))
+
+    def test_are_compared_as_strings(self) -> None:
+        zero = next(_jeton(n) for n, code in enumerate(self.CODES) if code[0] == "0")
+        code = TROUSSEAU.code(zero)
+        assert TROUSSEAU.est_code(zero, code)
+        arabes = code.translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
+        assert not any(TROUSSEAU.est_code(zero, faux) for faux in (code[1:], f"0{code}", f" {code}", f"{code}\n", "", arabes))
+
+
+def _chi2(effectifs: Counter[str] | Counter[int], cases: int) -> float:
+    attendu = effectifs.total() / cases
+    absentes = cases - len(effectifs)
+    return sum((n - attendu) ** 2 for n in effectifs.values()) / attendu + absentes * attendu
+
+
+class TestLiens:
+    def test_are_64_characters_fit_for_a_fragment_and_name_their_proof(self) -> None:
+        lien = TROUSSEAU.lien(_jeton(42))
+        assert re.fullmatch("[A-Za-z0-9_-]{64}", lien)
+        assert id_du_lien(lien) == UUID(int=42)
+
+    def test_are_theirs_alone(self) -> None:
+        lien = TROUSSEAU.lien(_jeton())
+        assert TROUSSEAU.est_lien(_jeton(), lien)
+        assert not any(TROUSSEAU.est_lien(autre, lien) for autre in AUTRES)
+
+    def test_altered_anywhere_are_not_ours(self) -> None:
+        lien = TROUSSEAU.lien(_jeton())
+        assert not any(TROUSSEAU.est_lien(_jeton(), faux) for faux in _alterations(lien))
+
+    def test_do_not_hold_the_code(self) -> None:
+        assert TROUSSEAU.code(_jeton()) not in TROUSSEAU.lien(_jeton())
+
+
+class TestSecrets:
+    def test_are_read_back(self) -> None:
+        secret = TROUSSEAU.secret_inscription(INSCRIPTION)
+        assert re.fullmatch("[A-Za-z0-9_-]{64}", secret)
+        assert TROUSSEAU.lire_secret(secret) == INSCRIPTION
+
+    def test_altered_anywhere_are_not_ours(self) -> None:
+        assert not any(TROUSSEAU.lire_secret(faux) for faux in _alterations(TROUSSEAU.secret_inscription(INSCRIPTION)))
+
+    @pytest.mark.parametrize(
+        "faux",
+        ["", "A", "A" * 63, "A" * 64, "A" * 65, "A" * 68, "=" * 64, "!" * 64, "é" * 64, "A" * 62 + "==", "A" * 63 + "\n", "\x00" * 64,
+         " " + "A" * 63, "+" * 64, "/" * 64, "٣" * 64, "\ud800" * 64, "A" * 1_000_000],
+    )  # fmt: skip
+    def test_of_another_make_are_no_secret_and_no_link(self, faux: str) -> None:
+        assert TROUSSEAU.lire_secret(faux) is None
+        assert faux == "A" * 64 or id_du_lien(faux) is None
+
+    @given(st.text(max_size=80) | st.binary(min_size=48, max_size=48).map(lambda b: base64.urlsafe_b64encode(b).decode()))
+    def test_nobody_makes_one_by_chance(self, faux: str) -> None:
+        assert TROUSSEAU.lire_secret(faux) is None
+        nomme = id_du_lien(faux)
+        assert nomme is None or base64.urlsafe_b64decode(faux)[:16] == nomme.bytes
+
+    def test_one_purpose_does_not_serve_another(self) -> None:
+        jeton = structs.replace(_jeton(), id=INSCRIPTION)
+        assert TROUSSEAU.lire_secret(TROUSSEAU.lien(jeton)) is None
+        assert not TROUSSEAU.est_lien(jeton, TROUSSEAU.secret_inscription(INSCRIPTION))
+
+
+class TestRotation:
+    def test_the_first_key_signs(self) -> None:
+        assert ROTATION.cle_id == "2026"
+        assert ROTATION.secret_inscription(INSCRIPTION) == TROUSSEAU.secret_inscription(INSCRIPTION)
+
+    def test_what_the_former_key_made_is_still_accepted(self) -> None:
+        ancien = _jeton(cle=ANCIENNE)
+        assert ROTATION.est_code(ancien, AVANT.code(ancien))
+        assert ROTATION.est_lien(ancien, AVANT.lien(ancien))
+        assert ROTATION.lire_secret(AVANT.secret_inscription(INSCRIPTION)) == INSCRIPTION
+
+    def test_a_retired_key_opens_nothing(self) -> None:
+        ancien = _jeton(cle=ANCIENNE)
+        for derive in (TROUSSEAU.code, TROUSSEAU.lien):
+            with pytest.raises(CleRetiree):
+                derive(ancien)
+        assert TROUSSEAU.lire_secret(AVANT.secret_inscription(INSCRIPTION)) is None
+
+    def test_the_keys_make_different_secrets(self) -> None:
+        renomme = _jeton(cle=ANCIENNE)
+        assert AVANT.code(renomme) != TROUSSEAU.code(_jeton())
+        assert AVANT.lien(renomme) != TROUSSEAU.lien(_jeton())
+
+
+class TestEmpreintes:
+    def test_stand_for_a_value_under_one_use_and_one_key(self) -> None:
+        empreinte = TROUSSEAU.empreinte("adresse", "ines@exemple.fr")
+        assert len(empreinte) == 32
+        assert empreinte == TROUSSEAU.empreinte("adresse", b"ines@exemple.fr")
+        autres = [
+            TROUSSEAU.empreinte("corps", "ines@exemple.fr"),
+            TROUSSEAU.empreinte("adresse", "ines@exemple.com"),
+            AVANT.empreinte("adresse", "ines@exemple.fr"),
+        ]
+        assert empreinte not in autres
+
+
+def test_a_key_does_not_print_its_bytes() -> None:
+    assert repr(NOUVELLE) == "Cle('2026')"
+    assert "nnnn" not in f"{[NOUVELLE]} {TROUSSEAU!r} {CleRetiree('2025')!r}"
+
+
+def _alterations(secret: str) -> list[str]:
+    return [secret[:i] + ("A" if c != "A" else "B") + secret[i + 1 :] for i, c in enumerate(secret)] + [
+        secret[:-1], f"{secret}A", f"{secret}=", f" {secret}", secret.swapcase(), secret[::-1],
+    ]  # fmt: skip

@@ -1,0 +1,133 @@
+"""The service as a client sees it: one method an endpoint, and the levers a test needs (messages, clock, rows)."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any, Self
+
+import asyncpg
+import httpx
+
+from adapters.mailbox import FileMailbox
+from adapters.passwords import PasslibHasher
+from app.composition import Socle, distribution, fermer, litestar
+from app.http.bordure import Bordure
+from app.settings import Settings
+from domain.activation import CANAUX
+from domain.ports import MessageRecu
+
+
+class Service:
+    def __init__(self, settings: Settings, *, adresse: str = "192.0.2.10") -> None:
+        self.settings, self._adresse = settings, adresse
+        self._pile = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        # The smallest argon2 there is: what is tested here is not the hash.
+        app = litestar(self.settings, hacheur=PasslibHasher(threads=2, memoire=8, passes=1))
+        await self._pile.enter_async_context(app.lifespan())
+        transport = httpx.ASGITransport(app=Bordure(app), client=(self._adresse, 40000), raise_app_exceptions=False)  # type: ignore[arg-type]
+        self.http = await self._pile.enter_async_context(
+            httpx.AsyncClient(transport=transport, base_url=self.settings.origine, timeout=60)
+        )
+        socle = Socle.poser(self.settings)
+        await self._pile.enter_async_context(socle.vie())
+        self.distribution, expediteurs = distribution(socle)
+        self._pile.push_async_callback(fermer, expediteurs)
+        self._boite = FileMailbox(__import__("pathlib").Path(self.settings.data_dir) / "messages")
+        assert self.settings.database_owner_url
+        self.sql = await asyncpg.connect(self.settings.database_owner_url)
+        self._pile.push_async_callback(self.sql.close)
+        return self
+
+    async def __aexit__(self, *exc: Any) -> None:
+        await self._pile.aclose()
+
+    # Calls
+
+    async def inscrire(self, demande: dict[str, Any], *, cle: str | None = None, **entetes: str) -> httpx.Response:
+        if cle:
+            entetes["Idempotency-Key"] = cle
+        return await self.http.post("/v1/inscriptions", json=demande, headers=entetes)
+
+    async def inscrit(self, demande: dict[str, Any]) -> dict[str, Any]:
+        reponse = await self.inscrire(demande)
+        assert reponse.status_code == 201, reponse.text
+        corps: dict[str, Any] = reponse.json()
+        return corps
+
+    async def lire(self, inscription: dict[str, Any], attendre: int | None = None) -> httpx.Response:
+        suite = "" if attendre is None else f"?attendre={attendre}"
+        return await self.http.get(f"/v1/inscriptions/{inscription['id']}{suite}", headers=porteur(inscription))
+
+    async def corriger(self, inscription: dict[str, Any], **contacts: Any) -> httpx.Response:
+        return await self.http.patch(
+            f"/v1/inscriptions/{inscription['id']}/contacts", json=contacts, headers=porteur(inscription)
+        )
+
+    async def annuler(self, inscription: dict[str, Any]) -> httpx.Response:
+        return await self.http.delete(f"/v1/inscriptions/{inscription['id']}", headers=porteur(inscription))
+
+    async def demander(self, inscription: dict[str, Any], canal: str, **entetes: str) -> httpx.Response:
+        return await self.http.post(
+            f"/v1/inscriptions/{inscription['id']}/activations",
+            json={"canal": canal},
+            headers=porteur(inscription) | entetes,
+        )
+
+    async def renvoyer(self, inscription: dict[str, Any], activation: dict[str, Any]) -> httpx.Response:
+        chemin = f"/v1/inscriptions/{inscription['id']}/activations/{activation['id']}/renvois"
+        return await self.http.post(chemin, headers=porteur(inscription))
+
+    async def essayer(self, inscription: dict[str, Any], activation: dict[str, Any], code: str) -> httpx.Response:
+        chemin = f"/v1/inscriptions/{inscription['id']}/activations/{activation['id']}/essais"
+        return await self.http.post(chemin, json={"code": code}, headers=porteur(inscription))
+
+    async def suivre(self, jeton: str) -> httpx.Response:
+        return await self.http.post("/v1/liens-activation", json={"jeton": jeton})
+
+    # Levers
+
+    async def livrer(self) -> None:
+        """Everything due leaves."""
+        for canal in CANAUX:
+            while await self.distribution.tour(canal):
+                pass
+
+    async def messages(self, destination: str | None = None) -> list[MessageRecu]:
+        """Newest first, after everything due has left."""
+        await self.livrer()
+        return self._boite.messages(destination)
+
+    async def code(self, destination: str) -> str:
+        """The code of the newest message to this destination."""
+        return re.findall(r"(?<!\d)(\d{6})(?!\d)", (await self.messages(destination))[0].texte)[-1]
+
+    async def lien(self, destination: str) -> str:
+        """The token of the newest link to this destination."""
+        return re.findall(r"/activation#([\w-]+)", (await self.messages(destination))[0].texte)[0]
+
+    async def avancer(self, duree: timedelta) -> None:
+        """Moves the database's clock, for every process at once."""
+        self._avance = getattr(self, "_avance", timedelta()) + duree
+        secondes = self._avance.total_seconds()
+        await self.sql.execute(
+            "create or replace function horloge() returns timestamptz language sql volatile as "
+            f"'select clock_timestamp() + make_interval(secs => {secondes})'"
+        )
+
+    async def compter(self, table: str) -> int:
+        nombre: int = await self.sql.fetchval(f"select count(*) from {table}")
+        return nombre
+
+
+def porteur(inscription: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {inscription['secret']}"}
+
+
+def champs_fautifs(reponse: httpx.Response) -> dict[str, str]:
+    """Pointer to code, of a 422."""
+    assert reponse.status_code == 422, reponse.text
+    return {e["pointer"]: e["code"] for e in reponse.json()["errors"]}
