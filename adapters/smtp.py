@@ -38,7 +38,7 @@ _AUTHENTIFICATION_REQUISE = 530
 _ADIEU = 1.0
 
 
-class SmtpConfig(Struct, frozen=True, kw_only=True):
+class SmtpConfig(Struct, frozen=True):
     """`expediteur`: the From header, as `Portail <noreply@exemple.fr>`. `delai`: seconds for one message, all told."""
 
     host: str
@@ -66,13 +66,10 @@ def lire_url(url: str, expediteur: str) -> SmtpConfig:
     lue = _lire(url)
     if lue is None:
         raise ValueError("SMTP URL: smtp://, smtps:// or smtp+plain://, then [user:password@]host[:port], percent-encoded")
-    securite, host, port, utilisateur, mot_de_passe = lue
-    return SmtpConfig(
-        host=host, port=port, securite=securite, utilisateur=utilisateur, mot_de_passe=mot_de_passe, expediteur=expediteur
-    )
+    return SmtpConfig(*lue, expediteur)
 
 
-def _lire(url: str) -> tuple[Securite, str, int, str | None, str | None] | None:
+def _lire(url: str) -> tuple[str, int, Securite, str | None, str | None] | None:
     # urllib's errors quote what they could not read, be it a piece of the password: they stop here.
     try:
         parties = urlsplit(url)
@@ -85,7 +82,7 @@ def _lire(url: str) -> tuple[Securite, str, int, str | None, str | None] | None:
     surplus = parties.path.strip("/") or parties.query or parties.fragment
     if surplus or not port or not _HOTE.fullmatch(host) or (utilisateur is None) != (mot_de_passe is None):
         return None
-    return securite, host, port, utilisateur, mot_de_passe
+    return host, port, securite, utilisateur, mot_de_passe
 
 
 def _decoder(texte: str | None) -> str | None:

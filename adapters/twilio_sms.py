@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from base64 import b64encode
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,12 +22,12 @@ _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 _SECONDES = re.compile(r"[0-9]{1,5}")
 # Credentials, or an account that Twilio does not know: an operator repairs it, nobody's SMS must be dropped for it.
 _COMPTE = frozenset({401, 403, 404})
-# The same of our sender (https://www.twilio.com/docs/api/errors): not a valid one, not ours, unable to send SMS, its queue full;
-# no such messaging service, or none of its numbers can be used.
+# The same of our own number or messaging service: unknown, not ours, unable to send SMS, its queue full
+# (https://www.twilio.com/docs/api/errors).
 _EXPEDITEUR = frozenset({21212, 21603, 21606, 21611, 21659, 21660, 21661, 21701, 21703, 21705})
 
 
-class TwilioConfig(Struct, frozen=True, kw_only=True):
+class TwilioConfig(Struct, frozen=True):
     """`expediteur`: a number (E.164) or a messaging service (`MG…`). `base_url` stands for api.twilio.com. `delai`: seconds."""
 
     account_sid: str
@@ -69,19 +70,21 @@ class _Reponse(Struct):
 
 
 def _client(config: TwilioConfig) -> Any:
-    """Twilio's own client, with a time-out that works, another host if told so, and no logs. To be called in the running loop."""
+    """Twilio's own client, with a time-out that works, another host if told so, no logs. Must be made in the running loop."""
     from aiohttp import ClientError
     from twilio.http.async_http_client import AsyncTwilioHttpClient
     from twilio.rest import Client
 
     class Transport(AsyncTwilioHttpClient):  # type: ignore[misc]
-        async def request(self, method: str, url: str, **options: Any) -> Any:
+        async def request(self, method: str, url: str, *, auth: Any, headers: dict[str, str], **options: Any) -> Any:
             if config.base_url is not None:
                 url = config.base_url.rstrip("/") + urlsplit(url).path
+            # Left to Twilio, the credentials go through a class that aiohttp deprecates.
+            headers["Authorization"] = "Basic " + b64encode(":".join(auth).encode()).decode()
             try:
                 # AsyncTwilioHttpClient ignores the time-out it is given.
                 async with asyncio.timeout(config.delai):
-                    reponse = await super().request(method, url, **options)
+                    reponse = await super().request(method, url, headers=headers, **options)
             except TimeoutError:
                 raise EnvoiDiffere("twilio_delai") from None
             except (ClientError, OSError):

@@ -1,4 +1,4 @@
-"""Signing up: the one struct that is HTTP body and command, its rules across fields, and the pending account as its author sees it."""
+"""Signing up: one struct for HTTP body and command, its rules across fields, and the pending account as its author sees it."""
 
 from __future__ import annotations
 
@@ -102,9 +102,11 @@ def contexte_mot_de_passe(valeurs: dict[str, Any]) -> list[str]:
     exclus = ("mot_de_passe", "reglementation", "activer_par", "diffusion", "type", "civilite", "pays")
     trouves: list[str] = []
     for nom, valeur in valeurs.items():
+        if nom in exclus or not valeur:
+            continue
         if isinstance(valeur, dict):
             trouves += contexte_mot_de_passe(valeur)
-        elif nom not in exclus and valeur:
+        else:
             trouves.append(str(valeur))
     return trouves
 

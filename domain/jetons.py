@@ -1,4 +1,4 @@
-"""Secrets derived, never stored: HMAC-SHA-256 of a random id under a server key (two keys accepted while one replaces the other).
+"""Secrets derived, never stored: HMAC-SHA-256 of a random id under a server key (two are accepted while one replaces another).
 
 The database and the outbox then hold no secret at all, a message is rendered when it is sent, and an idempotent replay rebuilds
 the same answer.

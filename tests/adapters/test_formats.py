@@ -18,17 +18,28 @@ FORMATS = FrenchFormats()
 OUTRE_MER = ("GP", "MQ", "GF", "RE", "YT")
 
 
+def _lire(lecture: str, saisie: str, formats: FrenchFormats = FORMATS) -> Telephone | str | ValeurInvalide:
+    """What is read, or the refusal; anything else raised fails the test."""
+    try:
+        lu: Telephone | str = getattr(formats, lecture)(saisie)
+    except ValeurInvalide as refus:
+        return refus
+    return lu
+
+
 def _code(lecture: str, saisie: str, formats: FrenchFormats = FORMATS) -> str:
-    with pytest.raises(ValeurInvalide) as refus:
-        getattr(formats, lecture)(saisie)
-    return refus.value.code
+    refus = _lire(lecture, saisie, formats)
+    assert isinstance(refus, ValeurInvalide), refus
+    return refus.code
 
 
 @pytest.mark.parametrize(
     "saisie",
     [
-        "0612345678", "06 12 34 56 78", "06.12.34.56.78", "06-12-34-56-78", "06/12/34/56/78", "(06) 12 34 56 78", "+33612345678",
-        "+33 6 12 34 56 78", "+33 (0)6 12 34 56 78", "+33(0)612345678", "+33 0612345678", "0033612345678", "00 33 6 12 34 56 78",
+        "0612345678", "06 12 34 56 78", "06.12.34.56.78", "06-12-34-56-78", "06/12/34/56/78", "(06) 12 34 56 78",
+        "+33612345678",
+        "+33 6 12 34 56 78", "+33 (0)6 12 34 56 78", "+33(0)612345678", "+33 0612345678", "0033612345678",
+        "00 33 6 12 34 56 78",
         "06\u00a012\u00a034\u00a056\u00a078", "06\u202f12\u202f34\u202f56\u202f78", "+33 6‑12‑34‑56‑78",
     ],
 )  # fmt: skip
@@ -128,8 +139,10 @@ def test_special_rate_numbers_and_satellites_are_refused(saisie: str) -> None:
         "", " ", "+", "0", "00", "0000000000", "+33", "3631", "112", "06123456", "061234567", "06123456789", "612345678",
         "33612345678", "++33612345678", "000033612345678", "+3361234567890123", "+33 06 12 34 56 7", "1234567890123456",
         # Letters, extensions, URIs, other digits than ASCII's, what a list or a message could carry.
-        "0612ABC678", "06 12 34 56 78 x5", "+33612345678;ext=5", "tel:0612345678", "tel:+33612345678", "0612345678;phone-context=+33",
-        "٠٦١٢٣٤٥٦٧٨", "０６１２３４５６７８", "＋33612345678", "06123456７8", "0612345678,0698765432", "0612345678\n", "06\t12345678",
+        "0612ABC678", "06 12 34 56 78 x5", "+33612345678;ext=5", "tel:0612345678", "tel:+33612345678",
+        "0612345678;phone-context=+33",
+        "٠٦١٢٣٤٥٦٧٨", "０６１２３４５６７８", "＋33612345678", "06123456７8", "0612345678,0698765432", "0612345678\n",
+        "06\t12345678",
         # Machine numbers, long or short; 0709 without a territory; overseas landlines nobody was given.
         "0700123456", "+33700000000", "07001234567890", "0709 91 23 45", "0596 12 34 56", "0590 71 34 56",
         # A mainland or neighbour's mobile under an overseas code.
@@ -177,10 +190,8 @@ CHIFFRES = st.text(string.digits, min_size=2, max_size=13)
 )
 @example("+33508551234")
 def test_reading_a_number_again_changes_nothing(saisie: str) -> None:
-    try:
-        lu = FORMATS.telephone(saisie)
-    except ValeurInvalide as refus:
-        assert refus.code in ("telephone_invalide", "telephone_surtaxe")
+    lu = _lire("telephone", saisie)
+    if not isinstance(lu, Telephone):
         return
     assert FORMATS.telephone(lu.e164) == lu
     assert lu.e164[0] == "+"
@@ -192,10 +203,8 @@ def test_reading_a_number_again_changes_nothing(saisie: str) -> None:
 @given(st.text(max_size=40))
 def test_any_text_is_read_or_refused_with_a_code(saisie: str) -> None:
     for lecture in ("telephone", "email", "siret"):
-        try:
-            getattr(FORMATS, lecture)(saisie)
-        except ValeurInvalide as refus:
-            assert refus.code.startswith(lecture)
+        lu = _lire(lecture, saisie)
+        assert not isinstance(lu, ValeurInvalide) or lu.code.startswith(lecture)
     assert FORMATS.translitterer(saisie).isascii()
 
 
@@ -212,7 +221,10 @@ def test_any_text_is_read_or_refused_with_a_code(saisie: str) -> None:
         ("ines@xn--htel-de-ville-plb.fr", "ines@xn--htel-de-ville-plb.fr"),
         ("ines@ＥＸＥＭＰＬＥ.fr", "ines@exemple.fr"),
         ("a" * 64 + "@exemple.fr", "a" * 64 + "@exemple.fr"),
-        ("a@" + ".".join("b" * n for n in (63, 63, 63, 57)) + ".fr", "a@" + ".".join("b" * n for n in (63, 63, 63, 57)) + ".fr"),
+        (
+            "a@" + ".".join("b" * n for n in (63, 63, 63, 57)) + ".fr",
+            "a@" + ".".join("b" * n for n in (63, 63, 63, 57)) + ".fr",
+        ),
     ],
 )
 def test_an_address_keeps_its_local_part_and_gets_an_ascii_domain(saisie: str, attendu: str) -> None:
@@ -227,14 +239,17 @@ def test_addresses_that_differ_by_a_dot_or_a_tag_stay_distinct() -> None:
 @pytest.mark.parametrize(
     "saisie",
     [
-        "", "ines", "ines@", "@exemple.fr", "ines@exemple", "ines@localhost", "ines@exemple.fr.", "ines@.fr", "ines@exemple..fr",
+        "", "ines", "ines@", "@exemple.fr", "ines@exemple", "ines@localhost", "ines@exemple.fr.", "ines@.fr",
+        "ines@exemple..fr",
         "ines@-exemple.fr", "ines@exemple_x.fr", "ines@[127.0.0.1]", "ines@1.2.3.4", "ines@xn--", "ines@exemple.invalid",
         "ines@exemple.local", "ines@b.test", ".ines@exemple.fr", "ines.@exemple.fr", "in..es@exemple.fr", "a@b@exemple.fr",
         # More than one address, a name, quotes, comments, a header.
-        "a@b.fr, evil@x.fr", "a@b.fr;c@d.fr", "a@b.fr c@d.fr", "<a@b.fr>", "Ines <a@b.fr>", '"a b"@exemple.fr', '"ines"@exemple.fr',
+        "a@b.fr, evil@x.fr", "a@b.fr;c@d.fr", "a@b.fr c@d.fr", "<a@b.fr>", "Ines <a@b.fr>", '"a b"@exemple.fr',
+        '"ines"@exemple.fr',
         "ines(moi)@exemple.fr", "a@b.fr\n", "a@b.fr\r\nBcc: x@y.fr", " a@b.fr", "a@b.fr ", "a b@exemple.fr",
         # Local parts that fold into another's, at signs that are not one.
-        "mıke@exemple.fr", "ınes@exemple.fr", "ａ@exemple.fr", "é@exemple.fr", "a＠b.fr", "a\u200b@exemple.fr", "a@exem\u00adple\u200b.fr",
+        "mıke@exemple.fr", "ınes@exemple.fr", "ａ@exemple.fr", "é@exemple.fr", "a＠b.fr", "a\u200b@exemple.fr",
+        "a@exem\u00adple\u200b.fr",
         # One character too many: local part, whole address.
         "a" * 65 + "@exemple.fr", "a@" + ".".join("b" * n for n in (63, 63, 63, 58)) + ".fr",
     ],

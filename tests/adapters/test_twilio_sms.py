@@ -12,7 +12,7 @@ import sys
 import traceback
 from base64 import b64decode
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -45,7 +45,7 @@ class Serveur:
     """One answer for every request: a raw HTTP text, "" to cut, "RST" to reset, None to stay silent."""
 
     def __init__(self, reponse: str | bytes | None) -> None:
-        self._reponse = reponse
+        self.reponse = reponse
         self.requetes: list[Requete] = []
         self.connexions = 0
 
@@ -64,14 +64,15 @@ class Serveur:
         entetes = {nom.lower(): valeur for nom, _, valeur in (entete.partition(": ") for entete in reste)}
         corps = await lecteur.readexactly(int(entetes["content-length"]))
         self.requetes.append(Requete(ligne, entetes, corps.decode()))
-        if self._reponse is None:
+        if self.reponse is None:
             await lecteur.read()
-        elif self._reponse == "RST":
+        elif self.reponse == "RST":
             prise = ecrivain.get_extra_info("socket")
             prise.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        elif self._reponse:
-            ecrivain.write(self._reponse if isinstance(self._reponse, bytes) else self._reponse.encode())
-            return True
+        elif self.reponse:
+            octets = self.reponse if isinstance(self.reponse, bytes) else self.reponse.encode()
+            ecrivain.write(octets)
+            return b"Connection: close" not in octets
         return False
 
 
@@ -162,17 +163,133 @@ async def test_the_request_is_the_one_twilio_describes(expediteur: str, champ: s
         (_http(201, '{"sid": 12}'), "twilio_reponse"),
         (_http(201, CREE).encode().replace(b"SM", b"\xff\xfe"), "twilio_reponse"),
         ("ce n'est pas du HTTP\r\n\r\n", "twilio_connexion"),
-        (_http(201, CREE)[:-10], "twilio_connexion"),
+        (_http(201, CREE, Connection="close")[:-10], "twilio_connexion"),
         ("", "twilio_connexion"),
         ("RST", "twilio_connexion"),
     ],
+    ids=lambda valeur: valeur if str(valeur).startswith("twilio_") else "",
 )
 async def test_what_may_pass_is_tried_again(reponse: str | bytes, motif: str) -> None:
-    async with _twilio(reponse, delai=5.0) as (sender, serveur):
+    async with _twilio(reponse) as (sender, serveur):
         with pytest.raises(EnvoiDiffere) as differe:
-            if isinstance(reponse, str) and reponse.endswith("123456"):
-                pass
             await sender.envoyer(RENDU)
     assert (differe.value.motif, differe.value.attendre) == (motif, None)
     assert len(serveur.requetes) == 1
     _ne_dit_rien(differe.value)
+
+
+@pytest.mark.parametrize(
+    ("reponse", "motif"),
+    [
+        (_erreur(400, 21211), "twilio_21211"),
+        (_erreur(400, 21610), "twilio_21610"),
+        (_erreur(400, 21614), "twilio_21614"),
+        (_erreur(400, 21408), "twilio_21408"),
+        (_http(400, "<html>Bad Request</html>"), "twilio_400"),
+        (_http(422, '{"code": "+33612345678"}'), "twilio_422"),
+    ],
+    ids=lambda valeur: valeur if str(valeur).startswith("twilio_") else "",
+)
+async def test_a_destination_refused_for_good_is_not_tried_again(reponse: str, motif: str) -> None:
+    async with _twilio(reponse) as (sender, _):
+        with pytest.raises(EnvoiRefuse) as refus:
+            await sender.envoyer(RENDU)
+    assert refus.value.motif == motif
+    _ne_dit_rien(refus.value)
+
+
+@pytest.mark.parametrize("statut", [429, 503])
+@pytest.mark.parametrize(
+    ("retry_after", "attendre"),
+    [("7", 7.0), ("86400", 86400.0), ("", None), ("-1", None), ("bientôt", None), ("999999999", None), ("\u0667", None)],
+)
+async def test_the_wait_twilio_asks_for_is_told(statut: int, retry_after: str, attendre: float | None) -> None:
+    async with _twilio(_http(statut, "{}", **{"Retry-After": retry_after})) as (sender, _):
+        with pytest.raises(EnvoiDiffere) as differe:
+            await sender.envoyer(RENDU)
+    assert (differe.value.motif, differe.value.attendre) == (f"twilio_{statut}", attendre)
+
+
+async def test_a_server_that_never_answers_is_left_after_the_delay() -> None:
+    async with _twilio(None, delai=0.05) as (sender, _), asyncio.timeout(3):
+        with pytest.raises(EnvoiDiffere) as differe:
+            await sender.envoyer(RENDU)
+    assert differe.value.motif == "twilio_delai"
+    _ne_dit_rien(differe.value)
+
+
+async def test_an_answer_that_never_ends_is_left_after_the_delay() -> None:
+    async with _twilio(_http(201, CREE)[:-10], delai=0.05) as (sender, _), asyncio.timeout(3):
+        with pytest.raises(EnvoiDiffere) as differe:
+            await sender.envoyer(RENDU)
+    assert differe.value.motif == "twilio_delai"
+
+
+async def test_nobody_listening_is_tried_again() -> None:
+    async with _twilio("") as (sender, _):
+        pass
+    with pytest.raises(EnvoiDiffere) as differe:
+        await sender.envoyer(RENDU)
+    await sender.close()
+    assert differe.value.motif == "twilio_connexion"
+    _ne_dit_rien(differe.value)
+
+
+async def test_after_a_failure_the_next_sms_leaves() -> None:
+    async with _twilio(_http(500, "")) as (sender, serveur):
+        with pytest.raises(EnvoiDiffere):
+            await sender.envoyer(RENDU)
+        serveur.reponse = _http(201, CREE)
+        await sender.envoyer(RENDU)
+    assert len(serveur.requetes) == 2
+
+
+# --- what it costs and what it shows
+
+
+async def test_a_connection_serves_several_sms() -> None:
+    async with _twilio(_http(201, CREE)) as (sender, serveur):
+        for _ in range(3):
+            await sender.envoyer(RENDU)
+    assert (len(serveur.requetes), serveur.connexions) == (3, 1)
+
+
+async def test_closing_is_harmless_before_any_sms_and_twice() -> None:
+    async with _twilio("") as (sender, _):
+        await sender.close()
+        await sender.close()
+
+
+@pytest.mark.parametrize(
+    "reponse", [_http(201, CREE), _erreur(400, 21211), _http(500, ""), "RST"], ids=["sent", "refused", "deferred", "cut"]
+)
+async def test_nothing_personal_is_logged(reponse: str, caplog: pytest.LogCaptureFixture) -> None:
+    for journal in ("", "twilio", "twilio.async_http_client", "aiohttp", "asyncio"):
+        caplog.set_level(logging.DEBUG, journal)
+    async with _twilio(reponse) as (sender, _):
+        with suppress(EnvoiDiffere, EnvoiRefuse):
+            await sender.envoyer(RENDU)
+    for secret in (SID, TOKEN, NUMERO, RENDU.destination, RENDU.texte, "Messages.json"):
+        assert secret not in caplog.text
+
+
+def test_the_configuration_does_not_show_its_credentials() -> None:
+    texte = repr(TwilioConfig(account_sid=SID, auth_token=TOKEN, expediteur=NUMERO))
+    assert all(secret not in texte for secret in (SID, TOKEN, NUMERO))
+
+
+def test_twilio_is_not_loaded_before_the_first_sms() -> None:
+    programme = f"""
+import sys
+from adapters.twilio_sms import TwilioConfig, TwilioSender
+TwilioSender(TwilioConfig(account_sid={SID!r}, auth_token="", expediteur={NUMERO!r}))
+assert {{"twilio", "aiohttp", "requests"}}.isdisjoint(sys.modules)
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", programme], check=True)
+
+
+def _ne_dit_rien(erreur: Exception) -> None:
+    """Neither the exception nor its printed causes tell whom we wrote to, what, or through which account."""
+    texte = str(erreur) + repr(erreur) + "".join(traceback.format_exception(erreur))
+    for secret in (SID, TOKEN, NUMERO, RENDU.destination, RENDU.texte, "Messages.json"):
+        assert secret not in texte

@@ -16,7 +16,17 @@ from domain.erreurs import ChampsInvalides
 from domain.formulaire import lire
 from domain.inscription import CorrectionContacts, DemandeInscription
 from domain.profils import Association, Citoyen, Entreprise
-from tests.builders import ABSENT, Corps, des_outils, modifie, un_citoyen, une_adresse, une_association, une_demande, une_entreprise
+from tests.builders import (
+    ABSENT,
+    Corps,
+    des_outils,
+    modifie,
+    un_citoyen,
+    une_adresse,
+    une_association,
+    une_demande,
+    une_entreprise,
+)
 
 OUTILS = des_outils()
 PROFILS = [un_citoyen(), une_entreprise(), une_association(siret="73282932000074")]
@@ -28,9 +38,12 @@ def _lire(corps: Any) -> DemandeInscription:
 
 
 def _fautes(corps: Any, type_: Any = DemandeInscription) -> list[tuple[str, str]]:
-    with pytest.raises(ChampsInvalides) as refus:
+    """Empty when the body is valid; anything raised but a refusal fails the test."""
+    try:
         lire(corps, type_, OUTILS)
-    return [(e.pointer, e.code) for e in refus.value.erreurs]
+    except ChampsInvalides as refus:
+        return [(e.pointer, e.code) for e in refus.erreurs]
+    return []
 
 
 def _feuilles(corps: Corps, type_: type, ou: str = "") -> Iterator[str]:
@@ -137,7 +150,9 @@ def test_a_text_is_a_json_string(profil: Corps, pointeur: str, valeur: Any) -> N
 
 
 @pytest.mark.parametrize("valeur", [None, True, 0, "x", [], [{}]])
-@pytest.mark.parametrize("pointeur", ["/profil", "/profil/adresse", "/profil/representant", "/reglementation/cgu", "/diffusion"])
+@pytest.mark.parametrize(
+    "pointeur", ["/profil", "/profil/adresse", "/profil/representant", "/reglementation/cgu", "/diffusion"]
+)
 def test_an_object_is_a_json_object(pointeur: str, valeur: Any) -> None:
     assert _fautes(modifie(une_demande(une_entreprise()), pointeur, valeur)) == [(pointeur, "objet_attendu")]
 
@@ -167,14 +182,23 @@ def test_a_field_of_another_profile_is_unknown(ailleurs: str) -> None:
 
 
 @pytest.mark.parametrize("nom", ["role", "etat", "verifie_le", "franceconnect_sub", "Email", "type"])
-@pytest.mark.parametrize("ou", ["", "/reglementation", "/reglementation/cgu", "/diffusion", "/profil/adresse", "/profil/representant"])
+@pytest.mark.parametrize(
+    "ou", ["", "/reglementation", "/reglementation/cgu", "/diffusion", "/profil/adresse", "/profil/representant"]
+)
 def test_an_unknown_field_is_refused_at_every_level(ou: str, nom: str) -> None:
     assert _fautes(modifie(une_demande(une_entreprise()), f"{ou}/{nom}", True)) == [(f"{ou}/{nom}", "champ_inconnu")]
 
 
 @pytest.mark.parametrize(
     ("nom", "pointeur"),
-    [("a/b", "/a~1b"), ("a~b", "/a~0b"), ("~1", "/~01"), ("", "/"), ("x" * 99, "/" + "x" * 64), ("a\u202e\x00\n\ud800b", "/ab")],
+    [
+        ("a/b", "/a~1b"),
+        ("a~b", "/a~0b"),
+        ("~1", "/~01"),
+        ("", "/"),
+        ("x" * 99, "/" + "x" * 64),
+        ("a\u202e\x00\n\ud800b", "/ab"),
+    ],
 )
 def test_the_pointer_of_an_unknown_field_is_escaped_cut_and_cleaned(nom: str, pointeur: str) -> None:
     assert _fautes(une_demande() | {nom: 1}) == [(pointeur, "champ_inconnu")]
@@ -237,8 +261,8 @@ def test_a_name_is_composed_and_trimmed_and_otherwise_kept_as_it_is(nom: str) ->
 @pytest.mark.parametrize(
     "nom",
     [
-        "O’Connor-D'Arc", "de La Tour du Pin", "Nguyễn", "ŒUVRARD", "Ÿ", "X", "السيد", "李", "ΣΊΣΥΦΟΣ", "राम", "Null", "undefined",
-        "Gal·la", "OʼBrien", "Le‐Goff", "É" * 80,
+        "O’Connor-D'Arc", "de La Tour du Pin", "Nguyễn", "ŒUVRARD", "Ÿ", "X", "السيد", "李", "ΣΊΣΥΦΟΣ", "राम", "Null",
+        "undefined", "Gal·la", "OʼBrien", "Le‐Goff", "É" * 80,
     ],
 )  # fmt: skip
 def test_names_of_civil_status_are_accepted(nom: str) -> None:
@@ -250,8 +274,8 @@ def test_names_of_civil_status_are_accepted(nom: str) -> None:
 @pytest.mark.parametrize(
     "nom",
     [
-        "😀", "=cmd|'/C calc'!A0", "<b>", "{{7*7}}", "%s%n", "Le Goff 2", "---", "'", "Jean;Dupont", "a@b", "+33", "Z" + "\u0309" * 40,
-        "٣", "½", "http://x",
+        "😀", "=cmd|'/C calc'!A0", "<b>", "{{7*7}}", "%s%n", "Le Goff 2", "---", "'", "Jean;Dupont", "a@b", "+33",
+        "Z" + "\u0309" * 40, "٣", "½", "http://x",
     ],
 )  # fmt: skip
 def test_what_is_no_name_is_refused(nom: str) -> None:
@@ -349,9 +373,10 @@ def test_a_date_is_an_iso_calendar_day(date: str) -> None:
 @pytest.mark.parametrize(
     "date",
     [
-        "0000-00-00", "0000-01-01", "1900-02-29", "2023-02-29", "1962-00-00", "1962-08-00", "10000-01-01", "-2000-01-01", "01/01/2000",
-        "2000-1-1", "20000101", "2000-W01-1", "2000-01-01T00:00:00", "2000-01-01Z", "2000-01-01 ", " 2000-01-01", "٢٠٠٠-٠١-٠١", "",
-        "2000-01", 946684800, 0, True, [], {},
+        "0000-00-00", "0000-01-01", "1900-02-29", "2023-02-29", "1962-00-00", "1962-08-00", "10000-01-01",
+        "-2000-01-01", "01/01/2000",
+        "2000-1-1", "20000101", "2000-W01-1", "2000-01-01T00:00:00", "2000-01-01Z", "2000-01-01 ", " 2000-01-01",
+        "٢٠٠٠-٠١-٠١", "", "2000-01", 946684800, 0, True, [], {},
     ],
 )  # fmt: skip
 def test_what_is_no_calendar_day_is_refused(date: Any) -> None:
@@ -367,19 +392,13 @@ JSON = st.recursive(
 
 @given(JSON, st.sampled_from(FORMULAIRES))
 def test_any_json_is_read_or_refused_field_by_field(corps: Any, type_: Any) -> None:
-    try:
-        lire(corps, type_, OUTILS)
-    except ChampsInvalides as refus:
-        assert refus.erreurs
+    assert all(ou == "" or ou.startswith("/") for ou, _ in _fautes(corps, type_))
 
 
 @given(st.sampled_from([(p, pointeur) for p in PROFILS for pointeur in _feuilles(COMPLETE | {"profil": p}, object)]), JSON)
 def test_a_valid_body_with_any_value_anywhere_is_read_or_refused_at_that_place(ou: tuple[Corps, str], valeur: Any) -> None:
     profil, pointeur = ou
-    try:
-        _lire(modifie(COMPLETE | {"profil": profil}, pointeur, valeur))
-    except ChampsInvalides as refus:
-        assert all(e.pointer.startswith(pointeur) for e in refus.erreurs)
+    assert all(ou.startswith(pointeur) for ou, _ in _fautes(modifie(COMPLETE | {"profil": profil}, pointeur, valeur)))
 
 
 @given(st.sampled_from(PROFILS), st.data())

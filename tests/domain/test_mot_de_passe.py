@@ -33,8 +33,8 @@ def test_bonjour1_ticks_every_box_and_is_refused_all_the_same() -> None:
     "courant",
     [
         "Portail2026!", "Comptoir2026!", "Azerty123456!", "Motdepasse2026!", "Marseille13!", "Soleil2026!!", "Password123!",
-        "Doudou2015Loulou", "FranceConnect1!", "Jetaime2024!", "Aaaaaaaaaaaaaaa1", "Abcdefghijkl123", "P0rtail2026!", "Qwertyuiop123456",
-        "Bonjour1Bonjour1", "Bonjour1" * 8,
+        "Doudou2015Loulou", "FranceConnect1!", "Jetaime2024!", "Aaaaaaaaaaaaaaa1", "Abcdefghijkl123", "P0rtail2026!",
+        "Qwertyuiop123456", "Bonjour1Bonjour1", "Bonjour1" * 8,
     ],
 )  # fmt: skip
 def test_what_many_people_choose_is_weak_however_long(courant: str) -> None:
@@ -43,7 +43,15 @@ def test_what_many_people_choose_is_weak_however_long(courant: str) -> None:
 
 @pytest.mark.parametrize(
     "personnel",
-    ["Jean.Dupont2000", "Jeandupont1", "DupontJean2000!", "Dupont17052000", "J3an.Dup0nt2000", "Dupont-Marseille13", "Jéan.Dùpont2000"],
+    [
+        "Jean.Dupont2000",
+        "Jeandupont1",
+        "DupontJean2000!",
+        "Dupont17052000",
+        "J3an.Dup0nt2000",
+        "Dupont-Marseille13",
+        "Jéan.Dùpont2000",
+    ],
 )
 def test_what_an_attacker_knows_of_the_person_is_weak(personnel: str) -> None:
     assert _manques(personnel, JEAN) == {"niveau"}
@@ -54,7 +62,9 @@ def test_the_same_password_may_do_for_somebody_else() -> None:
     assert _juger("Kermadec-Plouguerneau7", JEAN).acceptable
 
 
-@pytest.mark.parametrize("fort", [MOT_DE_PASSE, "Bleu-Tram-Velo7", "Correct9Cheval!Pile", "Vent-d'Ouest 47 marées", "Ünïcödé 3 ßþ œuvré"])
+@pytest.mark.parametrize(
+    "fort", [MOT_DE_PASSE, "Bleu-Tram-Velo7", "Correct9Cheval!Pile", "Vent-d'Ouest 47 marées", "Ünïcödé 3 ßþ œuvré"]
+)
 def test_long_and_rare_passwords_are_strong(fort: str) -> None:
     assert _juger(fort, JEAN) == Jugement(niveau="fort", regles=_juger(fort).regles)
     assert _juger(fort, JEAN).acceptable
