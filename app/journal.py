@@ -1,4 +1,4 @@
-"""Logs: one JSON line an event, UTC, on standard error. Traces give places and types, never messages: those quote data (R90)."""
+"""Logs: one JSON line an event, UTC, on standard error. Traces give places and types, never texts: those quote data (R90)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Formateur(JsonFormatter):
             "{asctime}{levelname}{name}{message}",
             style="{",
             rename_fields={"asctime": "instant", "levelname": "niveau", "name": "source"},
-            datefmt="%Y-%m-%dT%H:%M:%S%z",
+            datefmt="%Y-%m-%dT%H:%M:%SZ",
             json_ensure_ascii=False,
         )
         self.converter = __import__("time").gmtime

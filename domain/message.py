@@ -65,5 +65,5 @@ class EnvoiRefuse(Exception):
 
 
 def delai(tentatives: int, alea: float) -> float:
-    """Seconds before the next try: 2, 4, 8 … up to an hour, spread by half around (`alea` in 0–1): retries do not march together."""
+    """Seconds before the next try: 2, 4, 8 … up to an hour, spread around (`alea` in 0–1): retries do not march together."""
     return float(min(3600.0, 2.0**tentatives)) * (0.5 + alea)

@@ -22,12 +22,14 @@ _OUVRIR = text(
     """
     with compte as (
       insert into comptes (id, identifiant, profil, empreinte_mdp, langue, expire_le)
-      values (:id, coalesce(:identifiant, premier_libre(:base)), cast(:profil as jsonb), :empreinte, :langue, horloge() + :duree)
+      values (:id, coalesce(:identifiant, premier_libre(:base)), cast(:profil as jsonb), :empreinte, :langue,
+              horloge() + :duree)
       on conflict (identifiant) do nothing
       returning id, identifiant
     ), joindre as (
       insert into contacts (compte_id, nature, valeur, recoit_sms)
-      select compte.id, c.* from compte, unnest(cast(:natures as text[]), cast(:valeurs as text[]), cast(:recoit_sms as boolean[])) c
+      select compte.id, c.*
+        from compte, unnest(cast(:natures as text[]), cast(:valeurs as text[]), cast(:recoit_sms as boolean[])) c
     ), acter as (
       insert into actes_juridiques
         (compte_id, nature, objet, valeur, document_code, document_version, document_sha256, langue, requete_id)

@@ -26,7 +26,8 @@ _VERSIONS = text(
 )
 _DOCUMENT = text(
     """
-    select code, version, titre, sha256, en_vigueur_le, texte from documents_juridiques where code = :code and version = :version
+    select code, version, titre, sha256, en_vigueur_le, texte from documents_juridiques
+     where code = :code and version = :version
     """
 )
 

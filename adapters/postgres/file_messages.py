@@ -1,4 +1,4 @@
-"""The outbox as the worker sees it. A lease commits before the provider is called: no transaction is open while a message leaves."""
+"""The outbox as the worker sees it. A lease commits before the provider is called: no transaction waits for a provider."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _LOUER = text(
         from due where o.id = due.id
       returning o.id, o.modele, o.tentatives, o.compte_id, o.jeton_id
     )
-    select l.id, l.modele, l.tentatives, c.langue, c.identifiant, j.id as jeton_id, j.compte_id, j.canal, j.destination, j.cle_id,
+    select l.id, l.modele, l.tentatives, c.langue, c.identifiant,
+           j.id as jeton_id, j.compte_id, j.canal, j.destination, j.cle_id,
            j.expire_le <= horloge() or j.annule_le is not null or j.depense_le is not null as perime
       from louee l join comptes c on c.id = l.compte_id join jetons j on j.id = l.jeton_id
     """

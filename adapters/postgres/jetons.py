@@ -30,7 +30,8 @@ _OUVRIR = text(
               horloge() + coalesce(make_interval(secs => :retenue), :delai))
       returning *
     ), message as (
-      insert into outbox (compte_id, jeton_id, canal, modele) select compte_id, id, canal, 'activation' from jeton where :envoyer
+      insert into outbox (compte_id, jeton_id, canal, modele)
+      select compte_id, id, canal, 'activation' from jeton where :envoyer
     )
     select expire_le, renvoi_le from jeton
     """
@@ -42,7 +43,8 @@ _RENVOYER = text(
        where id = :id and depense_le is null and annule_le is null
       returning *
     ), remplaces as (
-      update outbox set livraison = 'annule' from jeton where jeton_id = jeton.id and livraison in ('en_file', 'nouvel_essai')
+      update outbox set livraison = 'annule' from jeton
+       where jeton_id = jeton.id and livraison in ('en_file', 'nouvel_essai')
     )
     insert into outbox (compte_id, jeton_id, canal, modele) select compte_id, id, canal, 'activation' from jeton
     """

@@ -11,7 +11,8 @@ from domain.ports import Menage
 _LOT = 1000
 _ORDRES = tuple(
     text(
-        f"delete from {table} where ctid = any (array(select ctid from {table} where {perime} limit {_LOT} for update skip locked))"
+        f"delete from {table} where ctid = any (array("  # noqa: S608  (constants)
+        f"select ctid from {table} where {perime} limit {_LOT} for update skip locked))"
     )
     for table, perime in (
         ("comptes", "etat = 'en_attente' and expire_le <= horloge()"),

@@ -35,7 +35,8 @@ def upgrade() -> None:
         """
         create table contacts (
           compte_id uuid not null references comptes on delete cascade,
-          nature text not null constraint contacts_nature_connue check (nature in ('email', 'telephone_mobile', 'telephone_fixe')),
+          nature text not null
+            constraint contacts_nature_connue check (nature in ('email', 'telephone_mobile', 'telephone_fixe')),
           valeur text not null constraint contacts_valeur_bornee check (length(valeur) between 3 and 254),
           recoit_sms boolean not null default false,
           verifie_le timestamptz,

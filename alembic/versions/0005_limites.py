@@ -46,8 +46,10 @@ def upgrade() -> None:
             into v_reprise
             from unnest(p_cles, p_nombres, p_secondes) f (cle, nombre, secondes) join limites l using (cle)
            where case when f.nombre > 100
-                      then l.nombre >= f.nombre and l.periode = date_bin(make_interval(secs => f.secondes), v_maintenant, 'epoch')
-                      else l.instants[cardinality(l.instants) - f.nombre + 1] > v_maintenant - make_interval(secs => f.secondes)
+                      then l.nombre >= f.nombre
+                           and l.periode = date_bin(make_interval(secs => f.secondes), v_maintenant, 'epoch')
+                      else l.instants[cardinality(l.instants) - f.nombre + 1]
+                           > v_maintenant - make_interval(secs => f.secondes)
                  end;
           if v_reprise is not null then
             return extract(epoch from v_reprise - v_maintenant);
@@ -70,8 +72,8 @@ def upgrade() -> None:
     # For the cheap reads in front of which a limit stands: nobody waits for the disk for a count alone.
     op.execute(
         """
-        create function depenser_sans_attendre(p_cles bytea[], p_nombres integer[], p_secondes integer[]) returns double precision
-        language plpgsql as $$
+        create function depenser_sans_attendre(p_cles bytea[], p_nombres integer[], p_secondes integer[])
+        returns double precision language plpgsql as $$
         begin
           perform set_config('synchronous_commit', 'off', true);
           return depenser(p_cles, p_nombres, p_secondes);

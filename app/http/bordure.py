@@ -6,9 +6,10 @@ import asyncio
 import logging
 import re
 import time
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Receive, Scope, Send
 
 # Seconds a body may take to arrive (G-12).
@@ -36,8 +37,8 @@ class Bordure:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await self._http(cast(HTTPScope, scope), receive, send)
+        if scope["type"] == ScopeType.HTTP:
+            await self._http(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -91,7 +92,7 @@ def _impatient(receive: Receive) -> Receive:
         entier = not message.get("more_body", False)
         return message  # type: ignore[return-value]
 
-    return recevoir  # type: ignore[return-value]
+    return recevoir
 
 
 def _consigner(scope: HTTPScope, requete: str, statut: int, duree: float) -> None:

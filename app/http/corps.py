@@ -19,7 +19,7 @@ PROFONDEUR_MAX = 32
 
 
 class RequeteJson(Request[Any, Any, State]):
-    """Litestar would decode loosely (`"true"` for `true`) and stop at the first fault: bodies are read by `domain.formulaire`."""
+    """Litestar decodes loosely (`"true"` for `true`) and stops at the first fault: bodies are read by `domain.formulaire`."""
 
     corps_canonique: bytes = b""
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document: Litestar's, with what it leaves out of it — msgspec's own schemas, every refusal of every operation, its
+"""The OpenAPI document: Litestar's, with what it leaves out: msgspec's own schemas, every refusal of every operation with its
 figures, and French or English summaries."""
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ _LANGUE = {
     "schema": {"type": "string", "default": "fr"},
 }
 _INTRODUCTION = """
-Le service de comptes d'un portail public : inscription d'un **Citoyen**, d'une **Entreprise** ou d'une **Association**, identifiant
-`prenom.nom`, acceptation des textes, activation par SMS ou par courriel.
+Le service de comptes d'un portail public : inscription d'un **Citoyen**, d'une **Entreprise** ou d'une **Association**,
+identifiant `prenom.nom`, acceptation des textes, activation par SMS ou par courriel.
 
 Le plus court chemin, en deux appels : `POST /v1/inscriptions` avec `activer_par`, puis
 `POST /v1/inscriptions/{id}/activations/{aid}/essais` avec le code reçu.
 
-Tout refus est un `application/problem+json` (RFC 9457) ; seul son `code` est fait pour les programmes. 422 : champs à corriger, tous à
-la fois, chacun par son pointeur JSON · 409 : état ou unicité · 410 : expiré · 401 : secret absent ou faux · 404 : absent, ou à autrui ·
-429 et 503 : `Retry-After`. Corps : JSON en UTF-8, 64 Kio et 32 niveaux au plus, champs inconnus refusés ; une clé JSON répétée
-vaut par sa dernière valeur. Instants en UTC (`Z`), dates en ISO 8601.
+Tout refus est un `application/problem+json` (RFC 9457) ; seul son `code` est fait pour les programmes. 422 : champs à corriger,
+tous à la fois, chacun par son pointeur JSON · 409 : état ou unicité · 410 : expiré · 401 : secret absent ou faux ·
+404 : absent, ou à autrui · 429 et 503 : `Retry-After`. Corps : JSON en UTF-8, 64 Kio et 32 niveaux au plus, champs inconnus
+refusés ; une clé JSON répétée vaut par sa dernière valeur. Instants en UTC (`Z`), dates en ISO 8601.
 """
 
 

@@ -111,7 +111,8 @@ class Activations:
         if not self._est_code(jeton, code):
             raise CodeIncorrect(restants)
         if not await self._activer(jeton):
-            raise DejaActive
+            async with self._store.transaction() as tx:
+                raise await self._pourquoi_fermee(tx, id, activation)
         return Activee()
 
     async def suivre_lien(self, lien: str) -> LienSuiviVue:

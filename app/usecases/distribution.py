@@ -87,7 +87,7 @@ class Distribution:
         await self._file.differer(message.id, motif, attendre)
 
     async def _fauter(self, message: Message) -> None:
-        """A message that cannot be rendered, or a fault of ours: kept apart after a few tries, never in the way of the others."""
+        """A message that cannot be rendered, or a fault of ours: set aside after a few tries, never in the others' way."""
         _journal.exception("message fautif", extra={"message_id": str(message.id), "canal": message.canal})
         if message.tentatives >= TENTATIVES_INTERNES:
             await self._file.abandonner(message.id, "interne", "echec_interne")

@@ -1,4 +1,4 @@
-"""Usernames before signing up: proposals and live availability, both counted (an availability route tells who has an account)."""
+"""Usernames before signing up: proposals and live availability, both counted (they tell who has an account)."""
 
 from __future__ import annotations
 

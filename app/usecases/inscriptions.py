@@ -69,7 +69,7 @@ class Inscriptions:
         self._identifiants, self._ouvreur = identifiants, ouvreur
 
     async def inscrire(self, demande: DemandeInscription, appel: Appel) -> InscriptionCreee:
-        """Refuses with `DocumentPerime`, `IdentifiantIndisponible`, `TropDeDemandes` (conflicts), `Sature`, and those of a retry."""
+        """Refusals: `DocumentPerime`, `IdentifiantIndisponible`, `TropDeDemandes` (conflicts), `Sature`, those of a retry."""
         async with self._rejeux.une_fois(appel, "inscription") as reservation:
             if isinstance(reservation, ReponseGardee):
                 return self._avec_secret(convert(reservation.corps, InscriptionVue))

@@ -54,7 +54,7 @@ async def test_the_newest_comes_first(dossier: Path) -> None:
     assert [recu.texte for recu in boite.messages(None)] == ["trois", "deux", "un"]
 
 
-async def test_of_two_messages_of_one_instant_the_last_written_comes_first(dossier: Path) -> None:
+def test_of_two_messages_of_one_instant_the_last_written_comes_first(dossier: Path) -> None:
     dossier.mkdir(parents=True)
     instant = datetime(2026, 11, 21, tzinfo=UTC)
     for nanoseconde in (3, 1, 2):
@@ -83,27 +83,27 @@ async def test_a_message_sent_again_takes_its_own_place(dossier: Path) -> None:
     assert [recu.texte for recu in boite.messages(None)] == ["deux", "entre les deux"]
 
 
-async def test_a_mailbox_nobody_wrote_to_is_empty(dossier: Path) -> None:
+def test_a_mailbox_nobody_wrote_to_is_empty(dossier: Path) -> None:
     boite = FileMailbox(dossier)
     assert boite.messages(None) == []
     boite.vider()
     assert not dossier.exists()
 
 
-async def test_emptying_leaves_nothing_and_the_next_message_comes(dossier: Path) -> None:
+def test_emptying_leaves_nothing_and_the_next_message_comes(dossier: Path) -> None:
     boite = FileMailbox(dossier)
-    await boite.envoyer(_rendu())
+    asyncio.run(boite.envoyer(_rendu()))
     boite.vider()
     assert boite.messages(None) == []
     assert list(dossier.iterdir()) == []
-    await boite.envoyer(_rendu())
+    asyncio.run(boite.envoyer(_rendu()))
     assert len(boite.messages(None)) == 1
 
 
-async def test_messages_are_for_their_owner_alone(dossier: Path) -> None:
+def test_messages_are_for_their_owner_alone(dossier: Path) -> None:
     umask = os.umask(0)
     try:
-        await FileMailbox(dossier).envoyer(_rendu())
+        asyncio.run(FileMailbox(dossier).envoyer(_rendu()))
     finally:
         os.umask(umask)
     (fichier,) = dossier.iterdir()
@@ -111,9 +111,9 @@ async def test_messages_are_for_their_owner_alone(dossier: Path) -> None:
     assert stat.S_IMODE(fichier.stat().st_mode) == 0o600
 
 
-async def test_another_process_reads_and_empties_it(dossier: Path) -> None:
+def test_another_process_reads_and_empties_it(dossier: Path) -> None:
     boite = FileMailbox(dossier)
-    await boite.envoyer(_rendu("ines@exemple.fr"))
+    asyncio.run(boite.envoyer(_rendu("ines@exemple.fr")))
     programme = f"""
 from pathlib import Path
 from adapters.mailbox import FileMailbox

@@ -1,4 +1,4 @@
-"""The few pages for people: the one an e-mail link opens, the catalogue of errors, the OpenAPI pages, the development mailbox."""
+"""The few pages for people: what an e-mail link opens, the catalogue of errors, the OpenAPI pages, the development mailbox."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.http import textes
 from app.http.acces import ouvert
 from app.http.contexte import langue_de
 from app.http.problemes import STATUTS, Introuvable
-from domain.ports import Boite, MessageRecu
+from domain.ports import Boite
 
 _DOSSIER = Path(__file__).parent
 _LONG = "public, max-age=3600"
@@ -44,8 +44,8 @@ def _csp(contenu: str, styles: str | None = None) -> str:
     scripts = " ".join(_empreinte(bloc) for bloc in findall(r"<script>(.*?)</script>", contenu, DOTALL)) or "'none'"
     styles = styles or " ".join(_empreinte(bloc) for bloc in findall(r"<style>(.*?)</style>", contenu, DOTALL))
     return (
-        f"default-src 'none'; script-src {scripts}; style-src {styles}; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
+        f"default-src 'none'; script-src {scripts}; style-src {styles}; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
 
@@ -55,7 +55,7 @@ def _empreinte(bloc: str) -> str:
 
 @get("/activation", include_in_schema=False, opt=ouvert("public"))
 async def activation(request: Request[Any, Any, State]) -> Response[str]:
-    """Opened by the e-mail's link; inert until a gesture. The token stays in the fragment: it never reaches us by the address."""
+    """Opened by the e-mail's link; inert until a gesture. The token stays in the fragment, which never reaches us."""
     return page("activation.html", LANGUE=langue_de(request))
 
 
