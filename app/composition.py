@@ -26,6 +26,7 @@ from adapters.postgres.disponibilites import PgDisponibilites
 from adapters.postgres.documents import PgDocuments
 from adapters.postgres.file_messages import PgFileMessages
 from adapters.postgres.idempotence import PgIdempotence
+from adapters.postgres.lectures import Lectures
 from adapters.postgres.menage import PgMenage
 from adapters.postgres.schema import PgSante, migrer
 from adapters.postgres.signaux import PgSignaux
@@ -93,8 +94,8 @@ def litestar(settings: Settings, *, systeme: Systeme | None = None, hacheur: Hac
     hasher = hacheur or PasslibHasher(threads=_fils(settings))
     formats = FrenchFormats(domaines_d_essai=not settings.production)
     estimateur = ZxcvbnEstimateur()
-    disponibilites = PgDisponibilites(_url(settings), _POOL_LECTURES)
-    documents = PgDocuments(socle.engine)
+    lectures = Lectures(_url(settings), _POOL_LECTURES)
+    disponibilites, documents = PgDisponibilites(lectures), PgDocuments(lectures)
     facade = Facade(
         cas=_cas(socle, formats, hasher, disponibilites, documents),
         documents=documents,
@@ -113,7 +114,7 @@ def litestar(settings: Settings, *, systeme: Systeme | None = None, hacheur: Hac
     async def vie(_: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as pile:
             await pile.enter_async_context(socle.vie())
-            await pile.enter_async_context(disponibilites)
+            await pile.enter_async_context(lectures)
             if isinstance(hasher, PasslibHasher):
                 pile.callback(hasher.close)
             if settings.worker == "on":

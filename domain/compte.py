@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from domain.activation import ESSAIS_MAX, Canal, Jeton, Livraison
 from domain.erreurs import DejaActive, InscriptionExpiree, InscriptionInconnue
-from domain.profils import Profil
+from domain.profils import Profil, TypeProfil
 
 Langue = Literal["fr", "en"]
 Nature = Literal["email", "telephone_mobile", "telephone_fixe"]
@@ -64,7 +64,7 @@ class CompteEnAttente(Struct, frozen=True, kw_only=True):
 
     id: UUID
     etat: Literal["en_attente", "actif"]
-    type: Literal["citoyen", "entreprise", "association"]
+    type: TypeProfil
     identifiant: str
     langue: Langue
     expire_le: datetime

@@ -15,7 +15,7 @@ from domain.compte import ActivationOuverte, CompteEnAttente
 from domain.erreurs import ErreurChamp
 from domain.juridique import AGE_CONSENTEMENT
 from domain.outils import Outils
-from domain.profils import Profil, age
+from domain.profils import Profil, TypeProfil, age
 
 # How long a sign-up waits for its activation (R34).
 DUREE = timedelta(days=7)
@@ -160,7 +160,7 @@ class InscriptionVue(Struct, frozen=True, kw_only=True):
 
     id: UUID
     etat: Etat
-    profil: Literal["citoyen", "entreprise", "association"]
+    profil: TypeProfil
     identifiant: str
     expire_le: datetime
     canaux: list[CanalVue]

@@ -102,10 +102,11 @@ def mots_connus(contexte: Iterable[str | None]) -> list[str]:
 
 
 def _sans_mots(texte: str, mots: list[str]) -> str:
-    plat = _plat(texte)
+    """The text itself when no word is in it: it would be rated twice for nothing."""
+    plat = reste = _plat(texte)
     for mot in sorted(mots, key=len, reverse=True):
-        plat = plat.replace(mot, mot[0])
-    return plat
+        reste = reste.replace(mot, mot[0])
+    return texte if reste == plat else reste
 
 
 def _plat(texte: str) -> str:

@@ -13,7 +13,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.activation import Canal, Jeton, Livraison
-from domain.compte import CompteEnAttente, Contact, NouveauCompte
+from domain.compte import ActivationOuverte, CompteEnAttente, Contact, NouveauCompte
 from domain.juridique import Acte, Document, Version
 from domain.limites import Limite
 from domain.message import Message, Rendu
@@ -44,8 +44,10 @@ class Hacheur(Protocol):
 
 
 class Comptes(Protocol):
-    async def ouvrir(self, compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta, requete: str) -> str | None:
-        """Account, contacts and ledger in one statement; the identifiant it got. `requete`: the request's id, for the ledger.
+    async def ouvrir(
+        self, compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta, requete: str
+    ) -> CompteEnAttente | None:
+        """Account, contacts and ledger in one statement. `requete`: the request's id, for the ledger.
 
         None, and nothing written, when the chosen identifiant is taken; a generated one always ends by finding its number.
         """
@@ -82,7 +84,7 @@ class EtatJeton(Enum):
 
 
 class Jetons(Protocol):
-    async def ouvrir(self, jeton: Jeton, duree: timedelta, delai: timedelta, retenue: float | None) -> None:
+    async def ouvrir(self, jeton: Jeton, duree: timedelta, delai: timedelta, retenue: float | None) -> ActivationOuverte:
         """A new proof and its message, to leave as soon as the transaction commits; no other may be open on this channel.
 
         `delai`: before a resend. `retenue`: no message leaves, a limit forbids it; a resend may be asked in so many seconds.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -101,12 +101,14 @@ class Association(_Personnel, frozen=True, kw_only=True, forbid_unknown_fields=T
             yield ErreurChamp(pointer="/rna", code="rna_ou_siret_requis")
 
 
+TypeProfil = Literal["citoyen", "entreprise", "association"]
 Profil = Citoyen | Entreprise | Association
 PROFILS: dict[str, type[Profil]] = {"citoyen": Citoyen, "entreprise": Entreprise, "association": Association}
 
 
-def type_profil(profil: Profil) -> str:
-    return str(profil.__struct_config__.tag)
+def type_profil(profil: Profil) -> TypeProfil:
+    tag: TypeProfil = profil.__struct_config__.tag  # type: ignore[assignment]
+    return tag
 
 
 def noms(profil: Profil) -> tuple[str | None, str]:

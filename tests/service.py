@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Self
 
 import asyncpg
 import httpx
+from litestar import Litestar
 
 from adapters.mailbox import FileMailbox
 from adapters.passwords import PasslibHasher
@@ -27,7 +31,7 @@ class Service:
     async def __aenter__(self) -> Self:
         # The smallest argon2 there is: what is tested here is not the hash.
         app = litestar(self.settings, hacheur=PasslibHasher(threads=2, memoire=8, passes=1))
-        await self._pile.enter_async_context(app.lifespan())
+        await self._pile.enter_async_context(_vie(app))
         transport = httpx.ASGITransport(app=Bordure(app), client=(self._adresse, 40000), raise_app_exceptions=False)  # type: ignore[arg-type]
         self.http = await self._pile.enter_async_context(
             httpx.AsyncClient(transport=transport, base_url=self.settings.origine, timeout=60)
@@ -36,7 +40,7 @@ class Service:
         await self._pile.enter_async_context(socle.vie())
         self.distribution, expediteurs = distribution(socle)
         self._pile.push_async_callback(fermer, expediteurs)
-        self._boite = FileMailbox(__import__("pathlib").Path(self.settings.data_dir) / "messages")
+        self._boite = FileMailbox(Path(self.settings.data_dir) / "messages")
         assert self.settings.database_owner_url
         self.sql = await asyncpg.connect(self.settings.database_owner_url)
         self._pile.push_async_callback(self.sql.close)
@@ -103,11 +107,11 @@ class Service:
 
     async def code(self, destination: str) -> str:
         """The code of the newest message to this destination."""
-        return re.findall(r"(?<!\d)(\d{6})(?!\d)", (await self.messages(destination))[0].texte)[-1]
+        return str(re.findall(r"(?<!\d)(\d{6})(?!\d)", (await self.messages(destination))[0].texte)[-1])
 
     async def lien(self, destination: str) -> str:
         """The token of the newest link to this destination."""
-        return re.findall(r"/activation#([\w-]+)", (await self.messages(destination))[0].texte)[0]
+        return str(re.findall(r"/activation#([\w-]+)", (await self.messages(destination))[0].texte)[0])
 
     async def avancer(self, duree: timedelta) -> None:
         """Moves the database's clock, for every process at once."""
@@ -121,6 +125,28 @@ class Service:
     async def compter(self, table: str) -> int:
         nombre: int = await self.sql.fetchval(f"select count(*) from {table}")
         return nombre
+
+
+@asynccontextmanager
+async def _vie(app: Litestar) -> AsyncIterator[None]:
+    """The application's lifespan in a task of its own: it must end in the one where it began, and a fixture has two."""
+    prete, fin = asyncio.Event(), asyncio.Event()
+
+    async def vivre() -> None:
+        try:
+            async with app.lifespan():
+                prete.set()
+                await fin.wait()
+        finally:
+            prete.set()
+
+    tache = asyncio.create_task(vivre(), name="application")
+    await prete.wait()
+    try:
+        yield
+    finally:
+        fin.set()
+        await tache
 
 
 def porteur(inscription: dict[str, Any]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from domain.compte import CONTACT_DU_CANAL, ActivationOuverte, CompteEnAttente, 
 from domain.erreurs import Sature
 from domain.juridique import Acte
 from domain.ports import Comptes
+from domain.profils import type_profil
 
 # ON CONFLICT keeps the transaction alive where a unique violation would have doomed it.
 _OUVRIR = text(
@@ -25,7 +26,7 @@ _OUVRIR = text(
       values (:id, coalesce(:identifiant, premier_libre(:base)), cast(:profil as jsonb), :empreinte, :langue,
               horloge() + :duree)
       on conflict (identifiant) do nothing
-      returning id, identifiant
+      returning id, identifiant, expire_le
     ), joindre as (
       insert into contacts (compte_id, nature, valeur, recoit_sms)
       select compte.id, c.*
@@ -37,7 +38,7 @@ _OUVRIR = text(
         from compte, unnest(cast(:a_natures as text[]), cast(:a_objets as text[]), cast(:a_valeurs as boolean[]),
                             cast(:a_codes as text[]), cast(:a_versions as text[]), cast(:a_sha256 as text[])) a
     )
-    select identifiant from compte
+    select identifiant, expire_le from compte
     """
 )
 _VERROU_DE_BASE = text("select pg_advisory_xact_lock(hashtextextended(:base, 0))")
@@ -93,21 +94,35 @@ class PgComptes(Comptes):
     def __init__(self, connexion: AsyncConnection) -> None:
         self._connexion = connexion
 
-    async def ouvrir(self, compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta, requete: str) -> str | None:
+    async def ouvrir(
+        self, compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta, requete: str
+    ) -> CompteEnAttente | None:
         parametres = _parametres(compte, actes, duree, requete)
-        obtenu = await self._inserer(parametres)
+        obtenu = await self._inserer(compte, parametres)
         if obtenu is not None or compte.identifiant is not None:
             return obtenu
         # Beaten to the number: from here on, sign-ups of this name go one at a time.
         await self._connexion.execute(_VERROU_DE_BASE, {"base": compte.base})
         for _ in range(_REPRISES):
-            if (obtenu := await self._inserer(parametres)) is not None:
+            if (obtenu := await self._inserer(compte, parametres)) is not None:
                 return obtenu
         raise Sature(1)
 
-    async def _inserer(self, parametres: dict[str, Any]) -> str | None:
-        identifiant: str | None = (await self._connexion.execute(_OUVRIR, parametres)).scalar()
-        return identifiant
+    async def _inserer(self, compte: NouveauCompte, parametres: dict[str, Any]) -> CompteEnAttente | None:
+        ligne = (await self._connexion.execute(_OUVRIR, parametres)).one_or_none()
+        if ligne is None:
+            return None
+        return CompteEnAttente(
+            id=compte.id,
+            etat="en_attente",
+            type=type_profil(compte.profil),
+            identifiant=ligne.identifiant,
+            langue=compte.langue,
+            expire_le=ligne.expire_le,
+            expiree=False,
+            contacts=compte.contacts,
+            activations=(),
+        )
 
     async def en_attente(self, id: UUID) -> CompteEnAttente | None:
         ligne = (await self._connexion.execute(_EN_ATTENTE, {"id": id})).mappings().one_or_none()

@@ -9,6 +9,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.activation import ESSAIS_MAX, Canal, Jeton
+from domain.compte import ActivationOuverte
 from domain.ports import EtatJeton, Jetons
 
 # The old proof is voided by a statement of its own: within one, the unique index would still see it open.
@@ -33,7 +34,7 @@ _OUVRIR = text(
       insert into outbox (compte_id, jeton_id, canal, modele)
       select compte_id, id, canal, 'activation' from jeton where :envoyer
     )
-    select expire_le, renvoi_le from jeton
+    select envois, expire_le, renvoi_le from jeton
     """
 )
 _RENVOYER = text(
@@ -77,7 +78,7 @@ class PgJetons(Jetons):
     def __init__(self, connexion: AsyncConnection) -> None:
         self._connexion = connexion
 
-    async def ouvrir(self, jeton: Jeton, duree: timedelta, delai: timedelta, retenue: float | None) -> None:
+    async def ouvrir(self, jeton: Jeton, duree: timedelta, delai: timedelta, retenue: float | None) -> ActivationOuverte:
         ordre = {
             "id": jeton.id,
             "compte": jeton.compte_id,
@@ -89,7 +90,16 @@ class PgJetons(Jetons):
             "duree": duree,
             "delai": delai,
         }
-        await self._connexion.execute(_OUVRIR, ordre)
+        ligne = (await self._connexion.execute(_OUVRIR, ordre)).one()
+        return ActivationOuverte(
+            jeton=jeton,
+            essais=0,
+            envois=ligne.envois,
+            expire_le=ligne.expire_le,
+            expiree=False,
+            renvoi_possible_le=ligne.renvoi_le,
+            livraison="en_file" if retenue is None else "retenu",
+        )
 
     async def renvoyer(self, id: UUID, delai: timedelta) -> None:
         await self._connexion.execute(_RENVOYER, {"id": id, "delai": delai})

@@ -45,8 +45,10 @@ class Ouvreur:
     def __init__(self, trousseau: Trousseau, regulateur: Regulateur, systeme: Systeme) -> None:
         self._trousseau, self._regulateur, self._systeme = trousseau, regulateur, systeme
 
-    async def ouvrir(self, tx: Transaction, compte: CompteEnAttente, canal: Canal, client: str) -> float | None:
-        """A new code, and its message; or, when a limit forbids the message, the seconds to wait before asking for it."""
+    async def ouvrir(
+        self, tx: Transaction, compte: CompteEnAttente, canal: Canal, client: str
+    ) -> tuple[ActivationOuverte, float | None]:
+        """A new code and its message; when a limit forbids the message, the seconds to wait before asking for it."""
         destination = compte.destination(canal)
         if destination is None:
             raise CanalImpossible(canal)
@@ -59,8 +61,7 @@ class Ouvreur:
             destination=destination,
             cle_id=self._trousseau.cle_id,
         )
-        await tx.jetons.ouvrir(jeton, DUREES[canal], DELAI_RENVOI, attendre)
-        return attendre
+        return await tx.jetons.ouvrir(jeton, DUREES[canal], DELAI_RENVOI, attendre), attendre
 
 
 class Activations:
@@ -152,7 +153,7 @@ class Activations:
 
     async def _remplacer(self, tx: Transaction, compte: CompteEnAttente, canal: Canal, client: str) -> None:
         await tx.jetons.annuler(compte.id, canal)
-        attendre = await self._ouvreur.ouvrir(tx, compte, canal, client)
+        _, attendre = await self._ouvreur.ouvrir(tx, compte, canal, client)
         if attendre is not None:
             raise TropDeDemandes(attendre)
 

@@ -80,11 +80,12 @@ class Inscriptions:
             actes = actes_d_inscription(en_vigueur, structs.asdict(demande.diffusion))
             inscription: InscriptionVue | None = None
             async with self._store.transaction() as tx:
-                if await tx.comptes.ouvrir(compte, actes, DUREE, appel.requete) is not None:
-                    inscription = await self._premiere_activation(tx, compte.id, demande.activer_par, appel)
+                ouvert = await tx.comptes.ouvrir(compte, actes, DUREE, appel.requete)
+                if ouvert is not None:
+                    inscription = vue(await self._premiere_activation(tx, ouvert, demande.activer_par, appel))
                     await reservation.garder(tx.reponses, 201, inscription, compte.id)
             if inscription is None:
-                raise await self._conflit(compte, appel)
+                raise await self._conflit(compte.identifiant or compte.base, appel)
             return self._avec_secret(inscription)
 
     async def controler(self, demande: DemandeInscription, appel: Appel) -> Valide:
@@ -141,12 +142,9 @@ class Inscriptions:
     async def _verifier_identifiant(self, choisi: str | None, appel: Appel) -> None:
         """Only to spare a hash: the unique index decides."""
         if choisi is not None and not await self._disponibilites.libre(choisi, []):
-            raise await self._conflit_sur(choisi, appel)
+            raise await self._conflit(choisi, appel)
 
-    async def _conflit(self, compte: NouveauCompte, appel: Appel) -> Exception:
-        return await self._conflit_sur(compte.identifiant or compte.base, appel)
-
-    async def _conflit_sur(self, pris: str, appel: Appel) -> Exception:
+    async def _conflit(self, pris: str, appel: Appel) -> Exception:
         """A conflict tells as much as the availability route: it is counted too."""
         async with self._store.transaction() as tx:
             attendre = await tx.limites.depenser(self._regulateur.conflit(appel.client))
@@ -167,12 +165,13 @@ class Inscriptions:
             contacts=tuple(contacts(demande.email, (lu.e164, lu.recoit_sms) if lu else None, demande.telephone_fixe)),
         )
 
-    async def _premiere_activation(self, tx: Transaction, id: UUID, canal: Canal | None, appel: Appel) -> InscriptionVue:
-        compte = exiger_en_attente(await tx.comptes.en_attente(id))
+    async def _premiere_activation(
+        self, tx: Transaction, compte: CompteEnAttente, canal: Canal | None, appel: Appel
+    ) -> CompteEnAttente:
         if canal is None:
-            return vue(compte)
-        await self._ouvreur.ouvrir(tx, compte, canal, appel.client)
-        return vue(exiger_en_attente(await tx.comptes.en_attente(id)))
+            return compte
+        ouverte, _ = await self._ouvreur.ouvrir(tx, compte, canal, appel.client)
+        return structs.replace(compte, activations=(ouverte,))
 
     def _avec_secret(self, inscription: InscriptionVue) -> InscriptionCreee:
         return InscriptionCreee(**structs.asdict(inscription), secret=self._trousseau.secret_inscription(inscription.id))

@@ -43,8 +43,10 @@ with EmbeddedPostgres(Path(sys.argv[1]), fast=True) as server:
 def throw_away() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="comptoir-test-", dir=MEMORY)).resolve()
     path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
 
 
 @pytest.fixture

@@ -126,6 +126,14 @@ boite.vider()
     assert boite.messages(None) == []
 
 
+async def test_a_message_removed_between_the_listing_and_the_reading_is_passed_over(dossier: Path) -> None:
+    boite = FileMailbox(dossier)
+    await boite.envoyer(_rendu())
+    # Listed, and not there when opened.
+    os.symlink(dossier / "parti", dossier / "parti.json")
+    assert len(boite.messages(None)) == 1
+
+
 async def test_a_reader_among_writers_and_emptiers_never_stumbles(dossier: Path) -> None:
     boites, id = [FileMailbox(dossier) for _ in range(3)], uuid4()
 

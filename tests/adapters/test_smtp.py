@@ -390,9 +390,8 @@ async def test_a_server_that_never_answers_is_left_after_the_delay(verbe: str) -
 
 
 async def test_a_tls_handshake_that_never_ends_is_left_after_the_delay(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
-    with pytest.raises(EnvoiDiffere) as differe:
-        await _jouer({"ACCUEIL": None}, delai=0.05, securite="tls", tls_context=tls[1])
-    assert differe.value.motif == "smtp_delai"
+    async with _ecouter(asyncio.Protocol) as port, asyncio.timeout(3):
+        assert (await _differe(_config(port, delai=0.05, securite="tls", tls_context=tls[1]))).motif == "smtp_delai"
 
 
 @pytest.mark.parametrize("reponse", ["", "500 ?", None])
