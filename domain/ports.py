@@ -154,10 +154,6 @@ class Documents(Protocol):
         """The current version of each document, by code."""
         ...
 
-    async def versions(self, code: str) -> Sequence[Version]:
-        """All published versions, newest first."""
-        ...
-
     async def document(self, code: str, version: str) -> Document | None: ...
 
 

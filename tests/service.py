@@ -123,7 +123,7 @@ class Service:
         )
 
     async def compter(self, table: str) -> int:
-        nombre: int = await self.sql.fetchval(f"select count(*) from {table}")
+        nombre: int = await self.sql.fetchval(f"select count(*) from {table}")  # noqa: S608  (constants)
         return nombre
 
 

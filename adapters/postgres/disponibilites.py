@@ -1,4 +1,4 @@
-"""The live checks of the form: is it free, what is the next one, and the limits before them, in one round trip where one will do."""
+"""The live checks of the form: is it free, what is the next one; the limits before them ride along in the same statement."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -13,10 +13,6 @@ from domain.ports import Documents
 _EN_VIGUEUR = """
     select distinct on (code) code, version, titre, sha256, en_vigueur_le from documents_juridiques
      where en_vigueur_le <= horloge()::date order by code, en_vigueur_le desc, publie_le desc
-"""
-_VERSIONS = """
-    select code, version, titre, sha256, en_vigueur_le from documents_juridiques
-     where code = $1 order by en_vigueur_le desc, publie_le desc
 """
 _DOCUMENT = """
     select code, version, titre, sha256, en_vigueur_le, texte from documents_juridiques where code = $1 and version = $2
@@ -30,9 +26,6 @@ class PgDocuments(Documents):
     async def en_vigueur(self) -> Mapping[str, Version]:
         lignes = await self._lectures.lignes(_EN_VIGUEUR)
         return {ligne["code"]: msgspec.convert(dict(ligne), Version) for ligne in lignes}
-
-    async def versions(self, code: str) -> Sequence[Version]:
-        return [msgspec.convert(dict(ligne), Version) for ligne in await self._lectures.lignes(_VERSIONS, code)]
 
     async def document(self, code: str, version: str) -> Document | None:
         ligne = await self._lectures.ligne(_DOCUMENT, code, version)

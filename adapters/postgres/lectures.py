@@ -1,4 +1,4 @@
-"""A small pool of asyncpg's own connections, for the reads where SQLAlchemy would cost more than all the rest of the request."""
+"""A small pool of asyncpg's own connections, for the reads where SQLAlchemy would cost more than the rest of the request."""
 
 from __future__ import annotations
 
