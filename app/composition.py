@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -76,6 +77,7 @@ class Socle:
     @asynccontextmanager
     async def vie(self) -> AsyncIterator[None]:
         self.signaux.demarrer()
+        _avant_l_arret(self.signaux.fermer)
         try:
             yield
         finally:
@@ -185,6 +187,14 @@ async def _distribution_en_fond(socle: Socle) -> AsyncIterator[None]:
 def document_openapi(settings: Settings) -> dict[str, Any]:
     """The OpenAPI document, without any database."""
     return document(litestar(structs.replace(settings, database_url="postgresql://", secret_keys=_CLE_DE_PAPIER)), "fr")
+
+
+def _avant_l_arret(action: Callable[[], None]) -> None:
+    """Runs `action` as soon as SIGTERM comes: the server would otherwise wait for its long-polls before it tells anybody."""
+    prevu = signal.getsignal(signal.SIGTERM)
+    if callable(prevu):
+        loop = asyncio.get_running_loop()
+        signal.signal(signal.SIGTERM, lambda numero, cadre: (loop.call_soon_threadsafe(action), prevu(numero, cadre)))
 
 
 async def servir_messages(settings: Settings) -> None:

@@ -71,7 +71,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def origines_cors(self) -> list[str]:
-        return _liste(self.cors_origins)
+        # A browser sends no final slash.
+        return [o.rstrip("/") for o in _liste(self.cors_origins)]
 
     @property
     def twilio(self) -> bool:

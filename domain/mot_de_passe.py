@@ -87,8 +87,10 @@ def _niveau(texte: str, mots: list[str], estimateur: Estimateur) -> Niveau:
     force = round(bits(texte))
     if force < BITS_MOYEN:
         return "faible"
-    # The estimator rates a chain of known words by their number; here each is worth one character.
-    essais = min(estimateur.log10_essais(t, mots) for t in {texte, _sans_mots(texte, mots)})
+    # The estimator is given the text without capitals nor accents, which hide a sequence from it ("Abcdefgh"); and once more
+    # with each known word worth one character, for it rates a chain of them by their number. Often both are one text.
+    plat = _plat(texte)[:_LUS]
+    essais = min(estimateur.log10_essais(t, mots) for t in {plat, _sans_mots(plat, mots)})
     if essais < ESSAIS_MOYEN:
         return "faible"
     return "fort" if force >= BITS_FORT and essais >= ESSAIS_FORT else "moyen"
@@ -101,12 +103,10 @@ def mots_connus(contexte: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(m for m in [*entiers, *morceaux, *_MOTS_COURANTS] if len(m) >= 3))
 
 
-def _sans_mots(texte: str, mots: list[str]) -> str:
-    """The text itself when no word is in it: it would be rated twice for nothing."""
-    plat = reste = _plat(texte)
+def _sans_mots(plat: str, mots: list[str]) -> str:
     for mot in sorted(mots, key=len, reverse=True):
-        reste = reste.replace(mot, mot[0])
-    return texte if reste == plat else reste
+        plat = plat.replace(mot, mot[0])
+    return plat
 
 
 def _plat(texte: str) -> str:

@@ -216,8 +216,11 @@ class Menage(Protocol):
 
 
 class Abonnement(Protocol):
-    async def nouvelle(self, delai: float) -> None:
-        """Returns at once if there was news since the last call, else at the next, or after `delai` seconds."""
+    async def nouvelle(self, delai: float) -> bool:
+        """Returns at once if there was news since the last call, else at the next, or after `delai` seconds.
+
+        False when the service is stopping: nobody is to wait any longer.
+        """
         ...
 
 

@@ -153,7 +153,21 @@ def porteur(inscription: dict[str, Any]) -> dict[str, str]:
     return {"Authorization": f"Bearer {inscription['secret']}"}
 
 
+def refus(reponse: httpx.Response) -> tuple[int, str]:
+    """Status and code of a refusal, its shape checked (RFC 9457) and nothing of our inside in it."""
+    corps = reponse.json()
+    assert reponse.headers["content-type"].startswith("application/problem+json"), reponse.text
+    assert corps["type"] == f"{reponse.url.scheme}://{reponse.url.host}/erreurs/{corps['code']}"
+    assert corps["title"]
+    assert corps["detail"]
+    assert corps["status"] == reponse.status_code
+    assert corps["request_id"] == reponse.headers["x-request-id"]
+    assert "status_code" not in corps
+    assert not re.search(r"Traceback|Error|\.py\b|asyncpg|sqlalchemy|litestar|msgspec|select |insert ", reponse.text)
+    return reponse.status_code, str(corps["code"])
+
+
 def champs_fautifs(reponse: httpx.Response) -> dict[str, str]:
     """Pointer to code, of a 422."""
-    assert reponse.status_code == 422, reponse.text
+    assert refus(reponse) == (422, "champs_invalides"), reponse.text
     return {e["pointer"]: e["code"] for e in reponse.json()["errors"]}

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.pannes import traduire_pannes
@@ -66,5 +67,6 @@ class PgSante(Sante):
         try:
             async with traduire_pannes(), self._engine.connect() as connexion:
                 return await connexion.run_sync(_revision) >= derniere_version()
-        except Indisponible:
+        # No schema yet, or no right to it.
+        except (Indisponible, ProgrammingError):
             return False

@@ -21,13 +21,16 @@ _journal = logging.getLogger("comptoir.signaux")
 
 
 class _Abonne(Abonnement):
-    def __init__(self) -> None:
+    def __init__(self, *, ferme: bool) -> None:
         self.evenement = asyncio.Event()
+        self.ferme = ferme
 
-    async def nouvelle(self, delai: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.evenement.wait(), delai)
-        self.evenement.clear()
+    async def nouvelle(self, delai: float) -> bool:
+        if not self.ferme:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.evenement.wait(), delai)
+            self.evenement.clear()
+        return not self.ferme
 
 
 class PgSignaux(Signaux):
@@ -35,10 +38,11 @@ class PgSignaux(Signaux):
         self._url = url
         self._abonnes: defaultdict[str, set[_Abonne]] = defaultdict(set)
         self._tache: asyncio.Task[None] | None = None
+        self._ferme = False
 
     @contextmanager
     def ecouter(self, sujet: str) -> Iterator[Abonnement]:
-        abonne = _Abonne()
+        abonne = _Abonne(ferme=self._ferme)
         self._abonnes[sujet].add(abonne)
         try:
             yield abonne
@@ -50,13 +54,20 @@ class PgSignaux(Signaux):
     def demarrer(self) -> None:
         self._tache = asyncio.create_task(self._ecouter(), name="signaux")
 
+    def fermer(self) -> None:
+        """Lets whoever waits go: a service that is asked to stop does not keep its callers."""
+        self._ferme = True
+        for abonnes in self._abonnes.values():
+            for abonne in abonnes:
+                abonne.ferme = True
+        self._reveiller_tous()
+
     async def arreter(self) -> None:
-        """Wakes whoever waits: a service that stops does not keep its callers."""
+        self.fermer()
         if self._tache:
             self._tache.cancel()
             with suppress(asyncio.CancelledError):
                 await self._tache
-        self._reveiller_tous()
 
     async def _ecouter(self) -> None:
         while True:

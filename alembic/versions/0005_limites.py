@@ -22,48 +22,55 @@ def upgrade() -> None:
     )
     op.execute("create index limites_perimees on limites (expire_le)")
     # One entry a window: at most p_nombres[i] of key p_cles[i] in any p_secondes[i] (up to 100), or in the current period of
-    # p_secondes[i] (above). All are spent or none is; null, or the seconds after which all would be granted. Rows are locked in
-    # one order, so that two callers never wait for each other.
+    # p_secondes[i] (above). All are spent or none is; null, or the seconds after which the first that refuses would grant.
+    # Keys are taken in one order, so that two callers never wait for each other. The clock is read once the row is held.
     op.execute(
         """
         create function depenser(p_cles bytea[], p_nombres integer[], p_secondes integer[]) returns double precision
         language plpgsql as $$
         declare
-          v_maintenant timestamptz;
-          v_reprise timestamptz;
-          v_tenues bigint;
-          v_voulues bigint := (select count(distinct c) from unnest(p_cles) c);
+          v record;
+          v_prises bytea[] := '{}';
+          v_attendre double precision;
         begin
+          for v in
+            select cle, array_agg(nombre) as nombres, array_agg(secondes) as secondes, max(nombre) as nombre,
+                   make_interval(secs => max(secondes)) as duree
+              from unnest(p_cles, p_nombres, p_secondes) u (cle, nombre, secondes) group by cle order by cle
           loop
-            perform from limites where cle = any (p_cles) order by cle for no key update;
-            get diagnostics v_tenues = row_count;
-            exit when v_tenues = v_voulues;
-            insert into limites (cle) select distinct c from unnest(p_cles) c order by c on conflict (cle) do nothing;
+            if v.nombre <= 100 then
+              insert into limites as l (cle, instants, expire_le)
+              values (v.cle, array[horloge()], date_trunc('hour', horloge()) + v.duree + interval '1 hour')
+              on conflict (cle) do update
+                set instants = (l.instants || horloge())[greatest(1, cardinality(l.instants) + 2 - v.nombre):],
+                    expire_le = excluded.expire_le
+                where not exists (
+                  select from unnest(v.nombres, v.secondes) f (nombre, secondes)
+                   where l.instants[cardinality(l.instants) - f.nombre + 1] > horloge() - make_interval(secs => f.secondes));
+            else
+              insert into limites as l (cle, periode, nombre, expire_le)
+              values (v.cle, date_bin(v.duree, horloge(), 'epoch'), 1,
+                      date_trunc('hour', horloge()) + v.duree + interval '1 hour')
+              on conflict (cle) do update
+                set nombre = case when l.periode = excluded.periode then l.nombre + 1 else 1 end,
+                    periode = excluded.periode, expire_le = excluded.expire_le
+                where l.periode <> excluded.periode or l.nombre < v.nombre;
+            end if;
+            if not found then
+              select extract(epoch from max(case
+                       when v.nombre > 100 then l.periode + v.duree
+                       else l.instants[cardinality(l.instants) - f.nombre + 1] + make_interval(secs => f.secondes)
+                     end) - horloge())
+                into v_attendre
+                from limites l, unnest(v.nombres, v.secondes) f (nombre, secondes)
+               where l.cle = v.cle;
+              -- What this call had already spent is given back: its rows are still held.
+              update limites set instants = instants[1 : cardinality(instants) - 1], nombre = greatest(0, nombre - 1)
+               where cle = any (v_prises);
+              return greatest(v_attendre, 0);
+            end if;
+            v_prises := v_prises || v.cle;
           end loop;
-          v_maintenant := horloge();
-          select max(case when f.nombre > 100 then l.periode + make_interval(secs => f.secondes)
-                          else l.instants[cardinality(l.instants) - f.nombre + 1] + make_interval(secs => f.secondes) end)
-            into v_reprise
-            from unnest(p_cles, p_nombres, p_secondes) f (cle, nombre, secondes) join limites l using (cle)
-           where case when f.nombre > 100
-                      then l.nombre >= f.nombre
-                           and l.periode = date_bin(make_interval(secs => f.secondes), v_maintenant, 'epoch')
-                      else l.instants[cardinality(l.instants) - f.nombre + 1]
-                           > v_maintenant - make_interval(secs => f.secondes)
-                 end;
-          if v_reprise is not null then
-            return extract(epoch from v_reprise - v_maintenant);
-          end if;
-          update limites l
-             set instants = case when f.nombre > 100 then '{}'
-                            else (l.instants || v_maintenant)[greatest(1, cardinality(l.instants) + 2 - f.nombre):] end,
-                 periode = date_bin(make_interval(secs => f.secondes), v_maintenant, 'epoch'),
-                 nombre = case when l.periode = date_bin(make_interval(secs => f.secondes), v_maintenant, 'epoch')
-                          then l.nombre + 1 else 1 end,
-                 expire_le = date_trunc('hour', v_maintenant) + make_interval(hours => 1, secs => f.secondes)
-            from (select cle, max(nombre) as nombre, max(secondes) as secondes
-                    from unnest(p_cles, p_nombres, p_secondes) u (cle, nombre, secondes) group by cle) f
-           where l.cle = f.cle;
           return null;
         end
         $$

@@ -24,6 +24,8 @@ _ENTETES: dict[bytes, bytes] = {
     b"cross-origin-resource-policy": b"same-site",
     b"cache-control": b"no-store",
 }
+# Texts follow the language, CORS the origin: on every answer, else a shared cache hands one caller's to another.
+_VARIE = (b"vary", b"Accept-Language, Origin")
 
 _journal = logging.getLogger("comptoir.acces")
 
@@ -69,8 +71,9 @@ def _completer(message: Any, requete: str) -> None:
     """Adds what the answer does not say itself."""
     presents = {nom.lower() for nom, _ in message["headers"]}
     message["headers"] = [
-        *message["headers"],
+        *((nom, valeur) for nom, valeur in message["headers"] if nom.lower() != b"vary"),
         *((nom, valeur) for nom, valeur in _ENTETES.items() if nom not in presents),
+        _VARIE,
         (b"x-request-id", requete.encode()),
     ]
 

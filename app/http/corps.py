@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -74,14 +75,13 @@ def _decoder(corps: bytes) -> Any:
 
 
 def _trop_profond(brut: Any) -> bool:
-    niveau = [brut]
-    for _ in range(PROFONDEUR_MAX + 1):
-        niveau = [
-            fils
-            for objet in niveau
-            if isinstance(objet, dict | list)
-            for fils in (objet.values() if isinstance(objet, dict) else objet)
-        ]
+    niveau = _contenants([brut])
+    for _ in range(PROFONDEUR_MAX):
         if not niveau:
             return False
-    return True
+        niveau = _contenants(fils for objet in niveau for fils in (objet.values() if isinstance(objet, dict) else objet))
+    return bool(niveau)
+
+
+def _contenants(valeurs: Iterable[Any]) -> list[Any]:
+    return [valeur for valeur in valeurs if isinstance(valeur, dict | list)]

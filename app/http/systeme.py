@@ -43,9 +43,7 @@ async def pret(sante: NamedDependency[Sante]) -> Etat:
 @get("/openapi.json", include_in_schema=False, opt=ouvert("public"))
 async def openapi(request: RequeteJson) -> Response[bytes]:
     """The OpenAPI document, in the reader's language."""
-    reponse = cachable(request, document(request.app, langue_de(request)), 300)
-    reponse.headers["Vary"] = "Accept-Language"
-    return reponse
+    return cachable(request, document(request.app, langue_de(request)), 300)
 
 
 routes = Router("/", route_handlers=[vivant, pret, openapi], tags=["Service"])

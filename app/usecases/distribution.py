@@ -35,7 +35,7 @@ class Distribution:
         self._signaux, self._menage, self._systeme = signaux, menage, systeme
 
     async def servir(self) -> None:
-        """Until cancelled; a cancellation lets the message in hand be marked."""
+        """Until cancelled, or until the service stops; the message in hand is marked first."""
         async with asyncio.TaskGroup() as taches:
             for canal in CANAUX:
                 taches.create_task(self._voie(canal), name=f"voie.{canal}")
@@ -56,7 +56,8 @@ class Distribution:
                 try:
                     if not await self.tour(canal):
                         prochain = await self._file.prochain(canal)
-                        await abonnement.nouvelle(_VEILLE if prochain is None else min(max(prochain, _REPIT), _VEILLE))
+                        if not await abonnement.nouvelle(_VEILLE if prochain is None else min(max(prochain, _REPIT), _VEILLE)):
+                            return
                 except Indisponible as panne:
                     await asyncio.sleep(panne.attendre)
 

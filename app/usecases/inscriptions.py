@@ -104,9 +104,8 @@ class Inscriptions:
             while True:
                 compte = exiger_connu(await self._compte(id))
                 reste = fin - asyncio.get_running_loop().time()
-                if compte.etat != "en_attente" or reste <= 0:
+                if compte.etat != "en_attente" or reste <= 0 or not await abonnement.nouvelle(min(reste, _VERIFICATION)):
                     return vue(compte)
-                await abonnement.nouvelle(min(reste, _VERIFICATION))
 
     async def corriger(self, id: UUID, correction: CorrectionContacts) -> InscriptionVue:
         """A corrected destination voids its codes; the same value again changes nothing."""

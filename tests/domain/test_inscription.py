@@ -196,9 +196,10 @@ class TestDateDeNaissance:
 class TestMineur:
     LISTES = ("email", "sms", "lettre_actualite", "alertes")
 
+    @pytest.mark.parametrize("naissance", ["2011-11-22", "2026-11-21"])
     @pytest.mark.parametrize("liste", LISTES)
-    def test_under_fifteen_may_not_consent_alone(self, liste: str) -> None:
-        corps = modifie(une_demande(un_citoyen(date_naissance="2011-11-22")), f"/diffusion/{liste}", True)
+    def test_under_fifteen_may_not_consent_alone(self, liste: str, naissance: str) -> None:
+        corps = modifie(une_demande(un_citoyen(date_naissance=naissance)), f"/diffusion/{liste}", True)
         assert _fautes(corps) == [(f"/diffusion/{liste}", "consentement_parental_requis")]
 
     def test_under_fifteen_is_told_every_box(self) -> None:

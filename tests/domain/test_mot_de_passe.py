@@ -62,6 +62,10 @@ def test_the_same_password_may_do_for_somebody_else() -> None:
     assert _juger("Kermadec-Plouguerneau7", JEAN).acceptable
 
 
+def test_a_known_word_inside_a_common_one_does_not_strengthen_it() -> None:
+    assert _juger("California12", ["Ali"]).niveau == "faible"
+
+
 @pytest.mark.parametrize(
     "fort", [MOT_DE_PASSE, "Bleu-Tram-Velo7", "Correct9Cheval!Pile", "Vent-d'Ouest 47 marées", "Ünïcödé 3 ßþ œuvré"]
 )

@@ -11,7 +11,7 @@ import pytest
 
 from domain.activation import DELAI_RENVOI, ESSAIS_MAX
 from tests.builders import Corps, un_citoyen, une_association, une_demande, une_entreprise
-from tests.service import Service, champs_fautifs, porteur
+from tests.service import Service, champs_fautifs, porteur, refus
 
 MOBILE, EMAIL = "+33612345678", "ines@exemple.fr"
 # The sample of the portal's own form: a landline.
@@ -150,7 +150,7 @@ async def test_a_link_opened_twice_answers_the_second_time_without_personal_data
         await service.corriger(inscription, email="autre@exemple.fr"),
         await service.annuler(inscription),
     ):
-        assert (reponse.status_code, reponse.json()["code"]) == (409, "deja_active")
+        assert refus(reponse) == (409, "deja_active")
 
 
 async def test_nothing_but_a_post_consumes_a_link(service: Service) -> None:
@@ -175,7 +175,7 @@ async def test_a_link_altered_or_unknown_activates_nothing(service: Service) -> 
     autre = "A" if lien[-1] != "A" else "B"
     for faux in (lien[:-1] + autre, lien[:-1], lien + "A", "é" * 64, inscription["secret"]):
         reponse = await service.suivre(faux)
-        assert (reponse.status_code, reponse.json()["code"]) in ((422, "lien_invalide"), (410, "lien_expire")), faux
+        assert refus(reponse) in ((422, "lien_invalide"), (410, "lien_expire")), faux
     assert (await service.lire(inscription)).json()["etat"] == "en_attente"
 
 
@@ -188,7 +188,7 @@ async def test_a_corrected_address_kills_the_code_and_the_link_sent_to_the_forme
     assert corrigee.json()["canaux"][1]["destination"] == "i•••@exemple.fr"
 
     essai = await service.essayer(inscription, inscription["activation"], code)
-    assert (essai.status_code, essai.json()["code"]) == (409, "activation_remplacee")
+    assert refus(essai) == (409, "activation_remplacee")
     assert (await service.renvoyer(inscription, inscription["activation"])).json()["code"] == "activation_remplacee"
     assert (await service.suivre(lien)).json()["code"] == "lien_expire"
 
@@ -249,7 +249,7 @@ async def test_after_five_wrong_codes_even_the_right_one_is_refused_and_a_new_on
         reponse = await service.essayer(inscription, activation, un_autre(code, n))
         assert (reponse.status_code, reponse.json()["essais_restants"]) == (422, ESSAIS_MAX - n)
     epuise = await service.essayer(inscription, activation, code)
-    assert (epuise.status_code, epuise.json()["code"]) == (409, "essais_epuises")
+    assert refus(epuise) == (409, "essais_epuises")
     assert (await service.renvoyer(inscription, activation)).json()["code"] == "essais_epuises"
 
     nouvelle = (await service.demander(inscription, "sms")).json()
@@ -272,7 +272,7 @@ async def test_an_activation_is_sent_five_times_then_replaced_on_demand(service:
     for restants in (3, 2, 1, 0):
         assert (await service.renvoyer(inscription, inscription["activation"])).json()["envois_restants"] == restants
     epuise = await service.renvoyer(inscription, inscription["activation"])
-    assert (epuise.status_code, epuise.json()["code"]) == (409, "envois_epuises")
+    assert refus(epuise) == (409, "envois_epuises")
     assert (await service.demander(inscription, "sms")).json()["id"] != inscription["activation"]["id"]
 
 
@@ -286,11 +286,11 @@ async def test_codes_and_links_live_until_their_hour_and_not_beyond(service: Ser
     lien = await service.lien(EMAIL) if canal == "email" else None
     await service.avancer(timedelta(seconds=31))
     expire = await service.essayer(inscription, activation, code)
-    assert (expire.status_code, expire.json()["code"]) == (410, "code_expire")
+    assert refus(expire) == (410, "code_expire")
     assert (await service.renvoyer(inscription, activation)).json()["code"] == "code_expire"
     if lien:
         suivi = await service.suivre(lien)
-        assert (suivi.status_code, suivi.json()["code"]) == (410, "lien_expire")
+        assert refus(suivi) == (410, "lien_expire")
     assert (await service.lire(inscription)).json()["etat"] == "en_attente"
 
 
@@ -298,7 +298,7 @@ async def test_a_sign_up_not_activated_in_seven_days_is_gone(service: Service) -
     inscription = await service.inscrit(une_demande(activer_par="sms"))
     await service.avancer(timedelta(days=7, seconds=1))
     for reponse in (await service.lire(inscription), await service.demander(inscription, "sms")):
-        assert (reponse.status_code, reponse.json()["code"]) == (410, "inscription_expiree")
+        assert refus(reponse) == (410, "inscription_expiree")
 
 
 @pytest.mark.parametrize("canal", ["sms", "email"])
@@ -344,7 +344,7 @@ async def test_a_wait_that_makes_no_sense_is_refused(service: Service) -> None:
     for attendre in ("26", "-1", "1.5", "x", "", "1&attendre=2"):
         adresse = f"/v1/inscriptions/{inscription['id']}?attendre={attendre}"
         reponse = await service.http.get(adresse, headers=porteur(inscription))
-        assert (reponse.status_code, reponse.json()["code"]) == (400, "requete_invalide"), attendre
+        assert refus(reponse) == (400, "requete_invalide"), attendre
 
 
 async def test_giving_up_leaves_nothing_and_frees_the_identifiant_at_once(service: Service) -> None:
@@ -372,8 +372,9 @@ async def test_a_landline_is_kept_as_a_contact_and_only_refused_an_sms(service: 
     demande = une_demande(telephone_mobile=FIXE)
     inscription = await service.inscrit(demande)
     assert [c["possible"] for c in inscription["canaux"]] == [False, True]
-    refus = await service.demander(inscription, "sms")
-    assert (refus.status_code, refus.json()["code"], refus.json()["canal"]) == (409, "canal_impossible", "sms")
+    impossible = await service.demander(inscription, "sms")
+    assert refus(impossible) == (409, "canal_impossible")
+    assert impossible.json()["canal"] == "sms"
     assert (await service.demander(inscription, "email")).status_code == 202
     assert champs_fautifs(await service.inscrire(demande | {"activer_par": "sms"})) == {"/telephone_mobile": "sms_impossible"}
 
@@ -412,17 +413,17 @@ async def test_a_version_no_longer_in_force_is_named_and_nothing_is_written(serv
         "insert into documents_juridiques (code, version, titre, texte, sha256, en_vigueur_le)"
         " values ('cgu', '2026-12', 'CGU', 'x', encode(sha256('x'), 'hex'), horloge()::date)"
     )
-    refus = await service.inscrire(une_demande())
-    assert (refus.status_code, refus.json()["code"]) == (409, "document_perime")
-    assert refus.json()["document"] == "cgu"
-    assert refus.json()["version_en_vigueur"] == "2026-12"
-    assert (await service.http.get(refus.json()["lien"])).json()["texte"] == "x"
+    perime = await service.inscrire(une_demande())
+    assert refus(perime) == (409, "document_perime")
+    assert perime.json()["document"] == "cgu"
+    assert perime.json()["version_en_vigueur"] == "2026-12"
+    assert (await service.http.get(perime.json()["lien"])).json()["texte"] == "x"
     assert await service.compter("comptes") == 0
 
 
 async def test_a_chosen_identifiant_is_canonical_and_a_taken_one_comes_with_free_ones(service: Service) -> None:
     assert (await service.inscrit(une_demande(identifiant="Ines.Le-Goff")))["identifiant"] == "ines.le-goff"
-    refus = await service.inscrire(une_demande(identifiant="INES.le-goff"))
-    assert (refus.status_code, refus.json()["code"]) == (409, "identifiant_indisponible")
-    for libre in refus.json()["suggestions"]:
+    pris = await service.inscrire(une_demande(identifiant="INES.le-goff"))
+    assert refus(pris) == (409, "identifiant_indisponible")
+    for libre in pris.json()["suggestions"]:
         assert (await service.inscrit(une_demande(identifiant=libre)))["identifiant"] == libre

@@ -1,0 +1,138 @@
+"""Starting, stopping, starting again: what an operator types, and what a newcomer sees first."""
+
+from __future__ import annotations
+
+import json
+import socket
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.builders import Corps, une_demande
+from tests.e2e.processus import Comptoir, attendre, dossier_jetable, environnement, executer
+
+
+@pytest.fixture
+def vide() -> Iterator[Path]:
+    with dossier_jetable() as chemin:
+        yield chemin
+
+
+@pytest.fixture(scope="module")
+def service(dossier: Path) -> Iterator[Comptoir]:
+    """The whole service on its embedded database."""
+    with Comptoir("serve", dossier) as serve:
+        yield serve
+
+
+def inscrire(serve: Comptoir, **changes: object) -> Corps:
+    reponse = httpx.post(f"{serve.url}/v1/inscriptions", json=une_demande(**changes), timeout=30)
+    assert reponse.status_code == 201, reponse.text
+    corps: Corps = reponse.json()
+    return corps
+
+
+def suivre(serve: Comptoir, inscription: Corps) -> httpx.Response:
+    entetes = {"Authorization": f"Bearer {inscription['secret']}"}
+    return httpx.get(f"{serve.url}/v1/inscriptions/{inscription['id']}", headers=entetes, timeout=30)
+
+
+def test_a_first_start_needs_nothing_a_stop_leaves_nothing_and_a_second_start_finds_everything(vide: Path) -> None:
+    with Comptoir("serve", vide) as serve:
+        inscription = inscrire(serve)
+        assert serve.arreter() == 0
+        attendre(serve.disparu, 5)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", serve.port), 1)
+
+        serve.lancer()
+        attendre(serve.pret)
+        suivie = suivre(serve, inscription)
+        assert (suivie.status_code, suivie.json()["identifiant"]) == (200, inscription["identifiant"])
+        assert inscrire(serve)["identifiant"] == f"{inscription['identifiant']}2"
+        assert "Traceback" not in serve.journal()
+
+
+def test_the_demonstration_ends_with_three_active_accounts(service: Comptoir) -> None:
+    demo = executer("demo", "--url", service.url, env=service.env)
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert "✓ Trois comptes actifs." in demo.stdout
+    assert [demo.stdout.count(f"━━ {profil}") for profil in ("Citoyen", "Entreprise", "Association")] == [1, 1, 1]
+    suivies = [json.loads(ligne) for ligne in demo.stdout.splitlines() if ligne.startswith('   {"id"')]
+    assert [s["etat"] for s in suivies if "secret" not in s] == ["actif"] * 3
+
+
+def test_the_demonstration_says_what_refused_it(service: Comptoir) -> None:
+    demo = executer("demo", "--url", f"{service.url}/ailleurs", env=service.env)
+    assert demo.returncode == 1
+    assert "✗ Rien n'existe à cette adresse." in demo.stdout
+
+
+def test_two_services_on_one_data_folder_share_its_database_and_its_keys(service: Comptoir, dossier: Path) -> None:
+    inscription = inscrire(service)
+    with Comptoir("serve", dossier) as second:
+        assert suivre(second, inscription).status_code == 200
+        assert suivre(service, inscrire(second)).status_code == 200
+        assert second.arreter() == 0
+    assert suivre(service, inscription).status_code == 200
+
+
+def test_the_service_stops_while_clients_wait_without_making_them_wait_to_the_end(vide: Path) -> None:
+    with Comptoir("serve", vide) as serve:
+        inscription = inscrire(serve)
+        entetes = f"Authorization: Bearer {inscription['secret']}\r\nHost: localhost\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", serve.port), 30) as prise:
+            prise.sendall(f"GET /v1/inscriptions/{inscription['id']}?attendre=25 HTTP/1.1\r\n{entetes}".encode())
+            assert serve.arreter(10) == 0
+            assert prise.recv(65536).startswith((b"HTTP/1.1 200", b"HTTP/1.1 503"))
+
+
+def test_production_does_not_start_on_development_defaults_and_says_every_fault_at_once(vide: Path) -> None:
+    secrets = [uuid4().hex for _ in range(4)]
+    env = environnement(
+        vide,
+        env="production",
+        secret_keys=f"a:{b64encode(secrets[0].encode()[:31]).decode()}",
+        smtp_url=f"smtp://portail:{secrets[1]}@mail.exemple.fr",
+        twilio_auth_token=secrets[2],
+        database_owner_url=f"postgresql://proprietaire:{secrets[3]}@base/comptoir",
+        limits="off",
+        processes="beaucoup",
+        cors_origins="https://portail.exemple.fr/chemin",
+    )
+    for commande in ("serve", "worker"):
+        fini = executer(commande, env=env)
+        sortie = fini.stdout + fini.stderr
+        assert fini.returncode == 2
+        for nom in (
+            "COMPTOIR_DATABASE_URL", "COMPTOIR_SECRET_KEYS", "COMPTOIR_MAIL_FROM", "COMPTOIR_TWILIO_ACCOUNT_SID",
+            "COMPTOIR_LIMITS", "COMPTOIR_PUBLIC_URL", "COMPTOIR_PROCESSES", "COMPTOIR_CORS_ORIGINS",
+        ):  # fmt: skip
+            assert nom in sortie
+        assert not any(secret in sortie for secret in (*secrets, env["COMPTOIR_SECRET_KEYS"]))
+        assert "Traceback" not in sortie
+    assert list(vide.iterdir()) == []
+
+
+def test_a_worker_by_itself_delivers_what_the_service_queued(acces: dict[str, str], vide: Path) -> None:
+    with Comptoir("serve", vide, worker="off", **acces) as serve:
+        inscription = inscrire(serve, activer_par="email")
+        assert suivre(serve, inscription).json()["activation"]["livraison"] == "en_file"
+        with Comptoir("worker", vide, **acces) as worker:
+            attendre(lambda: suivre(serve, inscription).json()["activation"]["livraison"] == "envoye")
+            assert worker.arreter() == 0
+        (message,) = httpx.get(f"{serve.url}/dev/messages", headers={"Accept": "application/json"}).json()["messages"]
+        assert message["destination"] == "ines@exemple.fr"
+
+
+def test_the_openapi_document_is_printed_without_a_database(vide: Path) -> None:
+    fini = executer("openapi", env=environnement(vide / "nulle-part"))
+    document = json.loads(fini.stdout)
+    assert (fini.returncode, fini.stderr) == (0, "")
+    assert document["openapi"].startswith("3.1")
+    assert document["paths"]["/v1/inscriptions"]["post"]["operationId"] == "inscrire"
+    assert list(vide.iterdir()) == []
