@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from base64 import b64encode
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,6 +54,8 @@ class TwilioSender(Expediteur):
 
     async def envoyer(self, rendu: Rendu) -> None:
         if self._client is None:
+            # Half a second of imports, elsewhere than on the event loop.
+            await asyncio.to_thread(import_module, "twilio.rest")
             self._client = _client(self._config)
         await self._client.messages.create_async(to=rendu.destination, body=rendu.texte, **self._de)
 

@@ -26,6 +26,9 @@ class Contact(Struct, frozen=True):
     valeur: str
     recoit_sms: bool = False
 
+    def __repr__(self) -> str:
+        return f"Contact({self.nature!r})"
+
 
 class NouveauCompte(Struct, frozen=True, kw_only=True):
     """What opening an account writes. `base`: the identifiant to number when `identifiant` is None."""

@@ -21,6 +21,8 @@ from domain.outils import Outils
 
 T = TypeVar("T")
 _INVALIDE: Any = object()
+# Enough for any form; a body of ten thousand unknown fields is not told of each.
+ERREURS_MAX = 100
 
 
 class ValeurInvalide(Exception):
@@ -44,7 +46,7 @@ def lire(brut: Any, type_: type[T], outils: Outils) -> T:
     erreurs: list[ErreurChamp] = []
     valeur = _lire(brut, _structure(type_), "", erreurs, outils)  # type: ignore[arg-type]
     if erreurs:
-        raise ChampsInvalides(erreurs)
+        raise ChampsInvalides(erreurs[:ERREURS_MAX])
     return msgspec.convert(valeur, type_)
 
 

@@ -114,7 +114,7 @@ def _lettre(c: str, translitterer: Callable[[str], str]) -> str:
 def variantes(prenom: str | None, nom: str | None, translitterer: Callable[[str], str]) -> Iterator[str]:
     """Other bases to propose beside `prenom.nom`, the most natural first."""
     p, n = _parties(prenom, nom, translitterer)
-    formes = [f"{p[0]}.{n}", f"{n}.{p}", f"{p}-{n}", f"{p}.{n[0]}"] if p and n else [f"{p or n}.fr", f"{p or n}.perso"]
+    formes = [f"{p[0]}.{n}", f"{n}.{p}", f"{p}-{n}", f"{p}.{n[0]}"] if p and n else [f"{p or n}.perso", f"{p or n}-perso"]
     principale = base(prenom, nom, translitterer)
     for forme in dict.fromkeys(formes):
         if forme != principale and _acceptable(forme):
@@ -125,3 +125,12 @@ def sans_numero(identifiant: str) -> str:
     """The base a chosen identifiant is a homonym of: `jean.martin75` is one more `jean.martin`."""
     nu = identifiant.rstrip(_CHIFFRES).rstrip("._-")
     return _borner(nu if _acceptable(nu) else identifiant)
+
+
+def voisins(pris: str) -> Iterator[str]:
+    """Bases to propose instead of a taken identifiant, the nearest first: its own series, then other ways to write it."""
+    nu = sans_numero(pris)
+    parties = nu.split(".")
+    for forme in dict.fromkeys([nu, ".".join(reversed(parties)), "-".join(parties), "_".join(parties)]):
+        if _acceptable(forme):
+            yield forme

@@ -30,6 +30,9 @@ class Message(Struct, frozen=True, kw_only=True):
     perime: bool
     tentatives: int
 
+    def __repr__(self) -> str:
+        return f"Message(id={self.id}, canal={self.canal})"
+
 
 class Rendu(Struct, frozen=True, kw_only=True):
     """A message ready to leave. `id` is the outbox row's: the same at each try. An SMS has a text only."""

@@ -15,6 +15,9 @@ class Telephone(Struct, frozen=True):
     e164: str
     recoit_sms: bool
 
+    def __repr__(self) -> str:
+        return f"Telephone(recoit_sms={self.recoit_sms})"
+
 
 class Formats(Protocol):
     """Texts as people type them, read into their one canonical form. Each refuses with `ValeurInvalide`."""

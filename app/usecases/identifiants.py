@@ -67,8 +67,8 @@ class Identifiants:
         return Disponibilite(identifiant=canonique, disponible=False, motif="pris", suggestions=suggestions)
 
     async def suggestions(self, pris: str) -> list[str]:
-        """Free neighbours of a taken identifiant: its next homonym, and the next under its own form."""
-        return await self._premiers_libres(list(dict.fromkeys([identifiant.sans_numero(pris), f"{pris[:50]}.fr"])), [])
+        """Free neighbours of a taken identifiant, its next homonym first."""
+        return (await self._premiers_libres(list(identifiant.voisins(pris)), []))[:ALTERNATIVES]
 
     async def _premiers_libres(self, bases: Sequence[str], limites: Sequence[Limite]) -> list[str]:
         return list(dict.fromkeys(await self._disponibilites.premiers_libres(bases, limites)))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import identifiant
-from domain.identifiant import IdentifiantInvalide, base, canonique, sans_numero, variantes
+from domain.identifiant import IdentifiantInvalide, base, canonique, sans_numero, variantes, voisins
 from tests.builders import des_outils
 
 TRANSLITTERER = des_outils().formats.translitterer
@@ -149,7 +149,7 @@ def test_variants_are_canonical_distinct_and_not_the_first_choice(prenom: str, n
     ("prenom", "nom", "attendus"),
     [
         ("Inès", "Le Goff", ["i.le-goff", "le-goff.ines", "ines-le-goff", "ines.l"]),
-        (None, "Suharto", ["suharto.fr", "suharto.perso"]),
+        (None, "Suharto", ["suharto.perso", "suharto-perso"]),
         (None, "X", ["x.fr", "x.perso"]),
         (None, "😀", []),
     ],
@@ -245,3 +245,15 @@ def test_the_base_of_any_identifiant_can_be_numbered(saisie: str, numero: int) -
         return
     assert canonique(f"{obtenu}{numero}") == f"{obtenu}{numero}"
     assert obtenu[-1].isdigit() or sans_numero(f"{obtenu}{numero}") == obtenu
+
+
+@pytest.mark.parametrize(
+    ("pris", "attendus"),
+    [
+        ("ines.dupont", ["ines.dupont", "dupont.ines", "ines-dupont", "ines_dupont"]),
+        ("jean.martin75", ["jean.martin", "martin.jean", "jean-martin", "jean_martin"]),
+        ("suharto", ["suharto"]),
+    ],
+)
+def test_neighbours_of_a_taken_name_begin_with_its_own_series(pris: str, attendus: list[str]) -> None:
+    assert list(voisins(pris)) == attendus
