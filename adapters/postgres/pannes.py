@@ -25,7 +25,8 @@ async def traduire_pannes() -> AsyncIterator[None]:
     """What says that the database is away, full or overtaxed becomes `Indisponible`; a fault of ours passes through."""
     try:
         yield
-    except (PoolTimeout, TimeoutError, OSError, asyncpg.InterfaceError) as panne:
+    # InternalClientError: asyncpg is still reading the goodbye of a connection that the server has cut.
+    except (PoolTimeout, TimeoutError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as panne:
         raise Indisponible(RETOUR) from panne
     except (asyncpg.PostgresError, DBAPIError) as panne:
         if est_passagere(panne):

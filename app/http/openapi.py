@@ -47,26 +47,12 @@ _LANGUE = {
     "description": "`fr` (par défaut) ou `en` : langue des messages rendus et envoyés.",
     "schema": {"type": "string", "default": "fr"},
 }
-_INTRODUCTION = """
-Le service de comptes d'un portail public : inscription d'un **Citoyen**, d'une **Entreprise** ou d'une **Association**,
-identifiant `prenom.nom`, acceptation des textes, activation par SMS ou par courriel.
-
-Le plus court chemin, en deux appels : `POST /v1/inscriptions` avec `activer_par`, puis
-`POST /v1/inscriptions/{id}/activations/{aid}/essais` avec le code reçu.
-
-Tout refus est un `application/problem+json` (RFC 9457) ; seul son `code` est fait pour les programmes. 422 : champs à corriger,
-tous à la fois, chacun par son pointeur JSON · 409 : état ou unicité · 410 : expiré · 401 : secret absent ou faux ·
-404 : absent, ou à autrui · 429 et 503 : `Retry-After`. Corps : JSON en UTF-8, 64 Kio et 32 niveaux au plus, champs inconnus
-refusés ; une clé JSON répétée vaut par sa dernière valeur. Instants en UTC (`Z`), dates en ISO 8601.
-"""
 
 
 def configuration(version: str) -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Comptoir",
         version=version,
-        summary="Le service de comptes d'un portail public",
-        description=_INTRODUCTION.strip(),
         components=Components(
             security_schemes={
                 "secretInscription": SecurityScheme(
@@ -82,6 +68,7 @@ def configuration(version: str) -> OpenAPIConfig:
 @lru_cache(4)
 def document(app: Litestar, langue: Langue) -> dict[str, Any]:
     doc: dict[str, Any] = app.openapi_schema.to_schema()
+    doc["info"]["summary"], doc["info"]["description"] = textes.operation("document", langue)
     gestionnaires = {h.operation_id: h for r in app.routes for h in getattr(r, "route_handlers", ())}
     types = {t for h in gestionnaires.values() if isinstance(h, HTTPRouteHandler) for t in _types(h)}
     doc["components"]["schemas"] |= composants([*types, Probleme], _REFERENCE)

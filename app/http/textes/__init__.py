@@ -41,4 +41,4 @@ def regle(code: str, langue: Langue) -> str:
 def operation(identifiant: str, langue: Langue) -> tuple[str, str]:
     """Summary and description of an operation."""
     textes = OPERATIONS[identifiant]
-    return textes["resume"][_RANG[langue]], textes["description"][_RANG[langue]]
+    return textes["resume"][_RANG[langue]], textes["description"][_RANG[langue]].strip()
