@@ -108,7 +108,12 @@ mot_de_passe_tel_quel.tel_quel = True  # type: ignore[attr-defined]
 
 Civilite = Annotated[
     Literal["madame", "monsieur", "non_precisee"],
-    _champ("Civilité", exemple="madame", autocomplete="honorific-prefix"),
+    _champ(
+        "Civilité",
+        exemple="madame",
+        autocomplete="honorific-prefix",
+        **{"x-libelles": {"madame": "Madame", "monsieur": "Monsieur", "non_precisee": "Ne pas préciser"}},
+    ),
 ]
 Nom = Annotated[str, _champ("Nom", exemple="Le Goff", autocomplete="family-name", regle=nom_propre, min=1, max=80)]
 NomNaissance = Annotated[

@@ -74,7 +74,10 @@ class DemandeInscription(Struct, frozen=True, kw_only=True, forbid_unknown_field
     diffusion: Annotated[Diffusion, Meta(extra_json_schema={"title": "Listes de diffusion"})] = field(default_factory=Diffusion)
     activer_par: Annotated[
         Canal | None,
-        Meta(extra_json_schema={"title": "Valider mon compte par"}, description="`null` : choisi plus tard."),
+        Meta(
+            extra_json_schema={"title": "Valider mon compte par", "x-libelles": {"sms": "SMS", "email": "Email"}},
+            description="`null` : choisi plus tard.",
+        ),
     ] = None
 
     def __repr__(self) -> str:

@@ -10,27 +10,30 @@ import msgspec
 from domain.inscription import DemandeInscription
 from domain.profils import PROFILS
 
-# What a nullable property says of the value it may hold.
-_LIBELLES = ("title", "description", "examples", "x-autocomplete")
-
 
 def composants(types: Iterable[Any], reference: str) -> dict[str, dict[str, Any]]:
     """The schemas of these types and of all they name; `reference` as `#/$defs/{name}`."""
     _, schemas = msgspec.json.schema_components(types, ref_template=reference)
     for schema in schemas.values():
         for propriete in schema.get("properties", {}).values():
-            _remonter(propriete)
+            _aplatir(propriete)
             _constante(propriete)
     return schemas
 
 
-def _remonter(propriete: dict[str, Any]) -> None:
-    """The label of `X | null` is the label of X."""
+def _aplatir(propriete: dict[str, Any]) -> None:
+    """`anyOf: [X, null]` as X that may be null: what forms and code generators read best. A named X stays a choice."""
     choix = [c for c in propriete.get("anyOf", ()) if c != {"type": "null"}]
-    if len(choix) == 1 and len(choix) < len(propriete["anyOf"]):
-        for cle in _LIBELLES:
-            if cle in choix[0]:
-                propriete.setdefault(cle, choix[0][cle])
+    if len(choix) != 1 or len(propriete["anyOf"]) != 2 or "$ref" in choix[0]:
+        return
+    del propriete["anyOf"]
+    valeur = {**choix[0], **propriete}
+    if "enum" in valeur:
+        valeur["enum"] = [*valeur["enum"], None]
+    if "type" in valeur:
+        valeur["type"] = [valeur["type"], "null"]
+    propriete.clear()
+    propriete.update(valeur)
 
 
 def _constante(propriete: dict[str, Any]) -> None:

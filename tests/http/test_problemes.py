@@ -83,7 +83,7 @@ async def test_what_an_address_refuses(service: Service) -> None:
         ("/v1/inscriptions/1", (404, "introuvable")),
         ("/erreurs/nulle", (404, "introuvable")),
         ("/docs/index.html", (404, "introuvable")),
-        ("/docs/..%2f..%2fapp.py", (404, "introuvable")),
+        ("/docs/..%2f..%2fapp", (404, "introuvable")),
         ("/v1/profils/pirate", (404, "profil_inconnu")),
         ("/v1/profils/%00", (404, "profil_inconnu")),
         ("/v1/documents-legaux/pirate", (404, "document_inconnu")),
@@ -138,7 +138,8 @@ async def test_only_json_in_utf8_and_uncompressed_is_read(service: Service) -> N
     corps = b'{"jeton":"x"}'
     for type_ in (
         None, "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml",
-        "text/json", "application/json; charset=latin-1", "application/json; charset=utf-16", "application/problem+json", "application/json2",
+        "text/json", "application/json; charset=latin-1", "application/json; charset=utf-16",
+        "application/problem+json", "application/json2",
     ):  # fmt: skip
         reponse = await service.http.post(LIENS, content=corps, headers={} if type_ is None else {"Content-Type": type_})
         assert refus(reponse) == (415, "type_contenu"), type_
@@ -237,11 +238,10 @@ def _textes(objet: dict[str, Any], ou: str = "") -> list[tuple[str, str]]:
 
 
 async def test_a_password_of_128_characters_is_taken_and_129_refused(service: Service) -> None:
-    long = (MOT_DE_PASSE + " Vingt-sept marées montent à Ouessant, ") * 3
-    long = long[:128]
+    long = (MOT_DE_PASSE + " Vingt-sept marées montent à Ouessant, " * 3)[:128]
     assert (await service.inscrire(une_demande(mot_de_passe=long))).status_code == 201
     trop = await service.inscrire(une_demande(mot_de_passe=long + "x"))
-    assert champs_fautifs(trop) == {"/mot_de_passe": "mot_de_passe_longueur"}
+    assert "mot_de_passe_longueur" in {e["code"] for e in trop.json()["errors"] if e["pointer"] == "/mot_de_passe"}
 
 
 async def test_the_secret_is_asked_for_and_only_ones_of_ours_are_known(service: Service) -> None:
@@ -337,8 +337,8 @@ async def test_without_its_database_the_service_says_when_to_come_back(settings:
 async def test_connections_that_the_database_cut_are_made_anew(service: Service) -> None:
     inscription = await service.inscrit(une_demande())
     await service.sql.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'comptoir'")
-    for lire in (lambda: service.http.get("/v1/identifiants/ines.dupont"), lambda: service.lire(inscription)):
-        reponses = [await lire() for _ in range(4)]
+    for chemin in ("/v1/identifiants/ines.dupont", f"/v1/inscriptions/{inscription['id']}"):
+        reponses = [await service.http.get(chemin, headers=porteur(inscription)) for _ in range(4)]
         # At worst the instant of the cut is told for what it is.
         assert all(refus(r) == (503, "service_indisponible") for r in reponses if r.status_code != 200)
         assert reponses[-1].status_code == 200
