@@ -9,6 +9,7 @@ import json
 import logging.config
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -61,6 +62,9 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
     from granian.constants import Interfaces, Loops
     from granian.http import HTTP1Settings
 
+    if not _libre(settings.host, settings.port):
+        print(f"comptoir: {settings.host}:{settings.port} is already in use", file=sys.stderr)
+        return 1
     with _base(settings) as base:
         if not base.production:
             asyncio.run(_migrer(base))
@@ -78,12 +82,21 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
             respawn_failed_workers=True,
             respawn_interval=0.5,
             workers_kill_timeout=_ARRET,
-            # Slow headers are cut; slow bodies are the application's.
-            http1_settings=HTTP1Settings(header_read_timeout=10_000),
+            # Slow headers are cut, and long ones (G-12); slow and long bodies are the application's.
+            http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=16 * 1024),
             log_dictconfig=CONFIGURATION,
             websockets=False,
         ).serve()
     return 0
+
+
+def _libre(host: str, port: int) -> bool:
+    """The server's processes share their port, and would as readily share it with a server that already runs."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError:
+        return False
+    return True
 
 
 def _worker(settings: Settings, _: argparse.Namespace) -> int:

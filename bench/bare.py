@@ -28,7 +28,7 @@ SCHEMA = """
       cree_le timestamptz not null default now()
     )
 """
-# What the service holds too: connections and hashing threads of a process.
+# As many connections as the service holds.
 _POOL = 12
 _hash = partial(argon2id.str, opslimit=2, memlimit=19456 * 1024)
 
@@ -58,7 +58,7 @@ class Bare:
 
     def __init__(self) -> None:
         self.pool: Any = None
-        self.threads = ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)) // int(os.environ["BARE_PROCESSES"])))
+        self.threads = ThreadPoolExecutor(int(os.environ["BARE_THREADS"]))
 
     @asynccontextmanager
     async def life(self, _: Litestar) -> AsyncIterator[None]:

@@ -21,6 +21,7 @@ from app.http.bordure import Bordure
 from app.settings import Settings
 from domain.activation import CANAUX
 from domain.ports import MessageRecu
+from tests.openapi import conforme
 
 
 class Service:
@@ -34,7 +35,9 @@ class Service:
         await self._pile.enter_async_context(_vie(app))
         transport = httpx.ASGITransport(app=Bordure(app), client=(self._adresse, 40000), raise_app_exceptions=False)  # type: ignore[arg-type]
         self.http = await self._pile.enter_async_context(
-            httpx.AsyncClient(transport=transport, base_url=self.settings.origine, timeout=60)
+            httpx.AsyncClient(
+                transport=transport, base_url=self.settings.origine, timeout=60, event_hooks={"response": [conforme]}
+            )
         )
         socle = Socle.poser(self.settings)
         await self._pile.enter_async_context(socle.vie())

@@ -34,6 +34,10 @@ class CorpsTropLent(Exception):
     """The body did not arrive in time."""
 
 
+class CorpsInterrompu(Exception):
+    """The client left, or broke its framing, before the end of the body."""
+
+
 class Bordure:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -92,6 +96,8 @@ def _impatient(receive: Receive) -> Receive:
                 message = await receive()
         except TimeoutError:
             raise CorpsTropLent from None
+        if message["type"] == "http.disconnect":
+            raise CorpsInterrompu
         entier = not message.get("more_body", False)
         return message  # type: ignore[return-value]
 

@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.types import Empty
 from msgspec import ValidationError
 
-from app.http.bordure import CorpsTropLent
+from app.http.bordure import CorpsInterrompu, CorpsTropLent
 from app.http.problemes import DelaiDepasse, JsonInvalide, RequeteInvalide, TypeContenu
 from domain.formulaire import lire
 
@@ -49,6 +49,8 @@ async def verifier(request: RequeteJson) -> None:
             raise JsonInvalide
     except CorpsTropLent:
         raise DelaiDepasse from None
+    except CorpsInterrompu:
+        raise JsonInvalide from None
 
 
 def _verifier_parametres(request: RequeteJson) -> None:
