@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import os
+import sys
+import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from threading import BoundedSemaphore
 from typing import Any, ParamSpec, TypeVar
 
@@ -88,7 +92,7 @@ class PasslibHasher(Hacheur):
 
     def __init__(self, threads: int, file: int = 256, *, memoire: int = 19456, passes: int = 2) -> None:
         self._contexte = contexte(memoire, passes)
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_ceder_le_pas)
         self._places = BoundedSemaphore(file)
         self._attente = _DUREE * file / threads
 
@@ -120,6 +124,13 @@ class PasslibHasher(Hacheur):
 
     def _rendre_la_place(self, _: Future[Any]) -> None:
         self._places.release()
+
+
+def _ceder_le_pas() -> None:
+    """On Linux a thread has its own priority: a hash in progress lets the event loop, and the database, go first."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def _octets(mot_de_passe: str) -> bytes:

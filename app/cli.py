@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ctypes
+import gc
+import importlib
 import json
 import logging.config
 import os
@@ -65,6 +67,7 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
     if not _libre(settings.host, settings.port):
         print(f"comptoir: {settings.host}:{settings.port} is already in use", file=sys.stderr)
         return 1
+    _precharger()
     with _base(settings) as base:
         if not base.production:
             asyncio.run(_migrer(base))
@@ -88,6 +91,15 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
             websockets=False,
         ).serve()
     return 0
+
+
+def _precharger() -> None:
+    """Imports what the API processes will need before they are forked: once for all of them, and in memory they share."""
+    gc.disable()
+    importlib.import_module("app.composition")
+    # What is frozen is not walked by the collector any more, so its pages stay shared.
+    gc.freeze()
+    gc.enable()
 
 
 def _libre(host: str, port: int) -> bool:

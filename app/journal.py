@@ -5,17 +5,16 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
-from pythonjsonlogger.json import JsonFormatter
+from pythonjsonlogger.msgspec import MsgspecFormatter
 
 
-class Formateur(JsonFormatter):
+class Formateur(MsgspecFormatter):
     def __init__(self) -> None:
         super().__init__(
             "{asctime}{levelname}{name}{message}",
             style="{",
             rename_fields={"asctime": "instant", "levelname": "niveau", "name": "source"},
             datefmt="%Y-%m-%dT%H:%M:%SZ",
-            json_ensure_ascii=False,
         )
         self.converter = __import__("time").gmtime
 

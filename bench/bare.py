@@ -1,4 +1,4 @@
-"""The practical limit of this stack: the same server, framework, driver and hash library, one statement a request, nothing else."""
+"""The practical limit of this stack: the same server, framework, driver and hash library, one statement a request."""
 
 from __future__ import annotations
 

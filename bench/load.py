@@ -1,7 +1,7 @@
 """The load: one process, keep-alive HTTP/1.1, requests made from a template, answers parsed just enough.
 
-Closed loop (each connection sends as soon as it is answered) for throughput; open loop, at a fixed rate, for latencies: requests
-then leave when they are due, however late the former ones are, and a stall counts for every request it delays.
+Closed loop (a connection sends as soon as it is answered) for throughput; open loop, at a fixed rate, for latencies: requests
+leave when they are due, however late the former ones are, and a stall counts for every request it delays.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import Counter, deque
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import msgspec
 import uvloop
@@ -42,7 +42,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """What was answered during `seconds`, the warm-up left out; latencies in seconds. `faults`: statuses other than expected."""
+    """What was answered during `seconds`, the warm-up left out; latencies in seconds. `faults`: statuses other than
+    expected. `crowd`: what the generator at work meanwhile was answered, a second."""
 
     answered: int
     seconds: float
@@ -50,6 +51,7 @@ class Result(Struct, frozen=True, kw_only=True):
     p99: float
     worst: float
     faults: dict[str, int]
+    crowd: float | None = None
 
     @property
     def per_second(self) -> float:
@@ -120,8 +122,8 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's is one without saying so.
+        self._transport = cast("asyncio.Transport", transport)
 
     def send(self, since: float) -> None:
         self._since = since

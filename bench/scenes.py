@@ -1,25 +1,46 @@
-"""What is compared, against which goal. Rounds are interleaved, and a ratio is that of one round."""
+"""What is compared, against which goal. Rounds are interleaved, and a ratio is that of two measures of one round."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Callable, Iterator
 from itertools import count
 from statistics import median
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from bench.load import NAME, ROUND, Plan, Result, Running, get, post, run
 from bench.services import Service, Services
 
-# Those of the legal texts the migrations bring.
-_VERSION = "2026-11"
-_NAME = NAME.decode()
-_BARE_SIGN_UP = {"identifiant": _NAME, "email": f"{_NAME}@exemple.fr", "mot_de_passe": "Tulipe!73orage"}
+# Simultaneous sign-ups and reads of the throughput scenes.
+_CALLERS = 32
 # Availability requests a second while sign-ups arrive: far below what saturates.
 _RATE = 200
+_NAME = NAME.decode()
+_ACCORD = {"accepte": True, "version": "2026-11"}
+_OUR_SIGN_UP = {
+    "profil": {
+        "type": "citoyen",
+        "civilite": "madame",
+        "nom_naissance": _NAME,
+        "nom_usage": "Le Goff",
+        "prenom": "Inès",
+        "date_naissance": "2000-01-01",
+    },
+    "email": f"{_NAME}@exemple.fr",
+    "telephone_fixe": "0139980101",
+    "telephone_mobile": "0639980001",
+    "identifiant": None,
+    "mot_de_passe": "Tulipe!73orage",
+    "reglementation": {"cgu": _ACCORD, "rgpd": _ACCORD},
+    "diffusion": {"email": False, "sms": False, "lettre_actualite": False, "alertes": False},
+}
+_BARE_SIGN_UP = {"identifiant": _NAME, "email": f"{_NAME}@exemple.fr", "mot_de_passe": "Tulipe!73orage"}
+
+Planner = Callable[[], Plan]
+Measure = Callable[[], Result]
 
 
 class Comparison(Struct, frozen=True, kw_only=True):
@@ -31,25 +52,9 @@ class Comparison(Struct, frozen=True, kw_only=True):
     at_most: float | None = None
     details: list[str]
 
-    @property
-    def ratio(self) -> float:
-        return median(self.ratios)
-
-    @property
-    def goal(self) -> str:
-        if self.at_least is not None:
-            return f"≥ {self.at_least:.2f}"
-        return f"≤ {self.at_most:.2f}" if self.at_most is not None else "–"
-
-    @property
-    def reached(self) -> bool | None:
-        if self.at_least is not None:
-            return self.ratio >= self.at_least
-        return self.ratio <= self.at_most if self.at_most is not None else None
-
 
 class Size(Struct, frozen=True, kw_only=True):
-    """How long a scene lasts: rounds, seconds of one measure; and the accounts and homonyms of the large database."""
+    """`seconds` of one measure. The large database has `accounts`, `homonyms` of them called Jean Martin."""
 
     rounds: int
     seconds: float
@@ -59,137 +64,190 @@ class Size(Struct, frozen=True, kw_only=True):
 
 WHOLE = Size(rounds=7, seconds=4, accounts=1_000_000, homonyms=200_000)
 QUICK = Size(rounds=2, seconds=1.5, accounts=50_000, homonyms=10_000)
-_SMALL = Size(rounds=0, seconds=0, accounts=10_000, homonyms=10)
+_FEW_ACCOUNTS, _FEW_HOMONYMS = 10_000, 10
 
 
 class Scenes:
+    NAMES = ("start", "memory", "sign-up", "availability", "burst", "growth")
+
     def __init__(self, services: Services, size: Size) -> None:
         self._services, self._size = services, size
         self._firsts = count(0, ROUND)
 
     def all(self) -> dict[str, Callable[[], Iterator[Comparison]]]:
-        return {
-            "start": self.start,
-            "memory": self.memory,
-            "sign-up": self.sign_up,
-            "availability": self.availability,
-            "burst": self.burst,
-            "growth": self.growth,
-        }
+        return {name: getattr(self, name.replace("-", "_")) for name in self.NAMES}
+
+    def start(self) -> Iterator[Comparison]:
+        times: dict[str, list[float]] = {"bare": [], "ours": [], "in development, where the start migrates": []}
+        for _ in range(self._size.rounds):
+            with self._services.bare() as service:
+                times["bare"].append(service.started)
+            with self._services.comptoir() as service:
+                times["ours"].append(service.started)
+            with self._services.comptoir(production=False) as service:
+                times["in development, where the start migrates"].append(service.started)
+        details = [f"{name}: {median(values):.2f} s" for name, values in times.items()]
+        yield Comparison(name="cold start / bare", ratios=_ratios(times["ours"], times["bare"]), at_most=1.5, details=details)
+
+    def memory(self) -> Iterator[Comparison]:
+        """One service at a time: what they share would otherwise be divided among both."""
+        sizes: dict[str, list[float]] = {"bare": [], "ours": []}
+        for _ in range(max(2, self._size.rounds // 2)):
+            with self._services.bare() as service:
+                run(self._bare_sign_ups(service)())
+                sizes["bare"].append(service.memory())
+            with self._services.comptoir() as service:
+                run(self._sign_ups(service, "email")())
+                sizes["ours"].append(service.memory())
+        details = [f"{name}: {median(values):.0f} MiB (PSS)" for name, values in sizes.items()]
+        yield Comparison(name="memory / bare", ratios=_ratios(sizes["ours"], sizes["bare"]), at_most=1.3, details=details)
 
     def sign_up(self) -> Iterator[Comparison]:
         with self._services.bare() as bare, self._services.comptoir() as ours:
-            plans = {
-                "bare": self._sign_ups(bare, "/comptes", _BARE_SIGN_UP),
-                "null": self._sign_ups(ours, "/v1/inscriptions", _sign_up(None)),
-                "email": self._sign_ups(ours, "/v1/inscriptions", _sign_up("email")),
-            }
-            results = self._rounds(plans)
-        for channel, name in (("null", "sign-up / bare sign-up"), ("email", "sign-up with its e-mail / bare sign-up")):
-            yield _throughput(name, results[channel], results["bare"], 0.85)
-
-    def availability(self) -> Iterator[Comparison]:
-        with (
-            self._services.bare() as bare,
-            self._services.comptoir(limits=False) as free,
-            self._services.comptoir() as limited,
-        ):
-            results = self._rounds(
+            found = self._rounds(
                 {
-                    "bare": self._plan(bare, [get(f"/identifiants/{_NAME}")], 32),
-                    "off": self._plan(free, [get(f"/v1/identifiants/{_NAME}")], 32),
-                    "on": self._plan(limited, [get(f"/v1/identifiants/{_NAME}")], 32),
+                    "bare": _alone(self._bare_sign_ups(bare)),
+                    "ours": _alone(self._sign_ups(ours, None)),
+                    "ours, e-mail": _alone(self._sign_ups(ours, "email")),
                 }
             )
-        yield _throughput("availability, limits off / bare", results["off"], results["bare"], 0.80)
-        yield _throughput("availability, limits on / bare", results["on"], results["bare"], 0.55)
+        yield _throughput("sign-up / bare sign-up", found, "ours", at_least=0.85)
+        yield _throughput("sign-up with its e-mail / bare sign-up", found, "ours, e-mail", at_least=0.85)
+
+    def availability(self) -> Iterator[Comparison]:
+        """Of free names, each asked once, by a client of its own: no limit is ever met."""
+        with (
+            self._services.bare() as bare,
+            self._services.comptoir(limits=False) as unlimited,
+            self._services.comptoir() as limited,
+        ):
+            found = self._rounds(
+                {
+                    "bare": _alone(self._reads(bare, "/identifiants/")),
+                    "limits off": _alone(self._reads(unlimited, "/v1/identifiants/")),
+                    "limits on": _alone(self._reads(limited, "/v1/identifiants/")),
+                }
+            )
+        yield _throughput("availability, limits off / bare", found, "limits off", at_least=0.80)
+        yield _throughput("availability, limits on / bare", found, "limits on", at_least=0.55)
 
     def burst(self) -> Iterator[Comparison]:
-        """Bare too, for the curious: it hashes in as many threads."""
+        """The bare service too, for the curious: it hashes in as many threads."""
+        paced = {"rate": _RATE, "connections": 128, "seconds": 2 * self._size.seconds}
         with self._services.bare() as bare, self._services.comptoir() as ours:
-            reads = {"ours": (ours, "/v1/identifiants/"), "bare": (bare, "/identifiants/")}
-            signs = {
-                "ours": lambda: self._sign_ups(ours, "/v1/inscriptions", _sign_up("email")),
-                "bare": lambda: self._sign_ups(bare, "/comptes", _BARE_SIGN_UP),
-            }
-            found: dict[str, list[Result]] = {f"{who} {when}": [] for who in reads for when in ("idle", "burst")}
-            for who in reads:
-                self._at_rate(*reads[who])
-            for _ in range(self._size.rounds):
-                for who in reads:
-                    found[f"{who} idle"].append(self._at_rate(*reads[who]))
-                    found[f"{who} burst"].append(self._during(signs[who](), *reads[who]))
-        for who, goal in (("ours", 3.0), ("bare", None)):
-            idle, burst = found[f"{who} idle"], found[f"{who} burst"]
-            yield Comparison(
-                name=f"p99 of availability in a burst / idle{'' if who == 'ours' else ' (bare)'}",
-                ratios=[b.p99 / i.p99 for b, i in zip(burst, idle, strict=True)],
-                at_most=goal,
-                details=[_latencies("idle", idle), _latencies("burst", burst)],
+            reads, bare_reads = self._reads(ours, "/v1/identifiants/", **paced), self._reads(bare, "/identifiants/", **paced)
+            found = self._rounds(
+                {
+                    "idle": _alone(reads),
+                    "burst": _during(self._sign_ups(ours, "email"), reads),
+                    "bare, idle": _alone(bare_reads),
+                    "bare, burst": _during(self._bare_sign_ups(bare), bare_reads),
+                }
             )
+        yield _p99("p99 of availability in a burst of sign-ups / idle", found, "burst", "idle", at_most=3.0)
+        yield _p99("the same of the bare service", found, "bare, burst", "bare, idle")
 
     def growth(self) -> Iterator[Comparison]:
         size = self._size
-        self._services.populate("petite", _SMALL.accounts, _SMALL.homonyms)
+        self._services.populate("petite", _FEW_ACCOUNTS, _FEW_HOMONYMS)
         self._services.populate("grande", size.accounts, size.homonyms)
         with (
             self._services.comptoir("petite", limits=False) as small,
             self._services.comptoir("grande", limits=False) as large,
         ):
             proposal = [post("/v1/identifiants/propositions", {"prenom": "Jean", "nom": "Martin"})]
-            proposals = self._rounds({"small": self._plan(small, proposal, 8), "large": self._plan(large, proposal, 8)})
+            few, many = f"{_FEW_HOMONYMS}", _thousands(size.homonyms)
+            proposals = self._rounds(
+                {few: _alone(self._plan(small, proposal, 8)), many: _alone(self._plan(large, proposal, 8))}
+            )
+            yield _times(f"proposals, {many} homonyms / {few}", proposals, many, few, at_most=1.2)
+            few, many = _thousands(_FEW_ACCOUNTS), _thousands(size.accounts)
             reads = self._rounds(
                 {
-                    "small": self._plan(small, _known(_SMALL), 8),
-                    "large": self._plan(large, _known(size), 8),
+                    few: _alone(self._plan(small, _known(_FEW_HOMONYMS, _FEW_ACCOUNTS), 8)),
+                    many: _alone(self._plan(large, _known(size.homonyms, size.accounts), 8)),
                 }
             )
-        yield _times(f"proposals, {_thousands(size.homonyms)} homonyms / {_SMALL.homonyms}", proposals, 1.2)
-        yield _times(f"availability, {_thousands(size.accounts)} accounts / {_thousands(_SMALL.accounts)}", reads, 1.2)
+            yield _times(f"availability, {many} accounts / {few}", reads, many, few, at_most=1.2)
 
-    def memory(self) -> Iterator[Comparison]:
-        """One service at a time: what they share would otherwise be divided among both."""
-        bare, ours = [], []
-        for _ in range(max(2, self._size.rounds // 3)):
-            with self._services.bare() as service:
-                self._answered(self._sign_ups(service, "/comptes", _BARE_SIGN_UP))
-                bare.append(service.memory())
-            with self._services.comptoir() as service:
-                self._answered(self._sign_ups(service, "/v1/inscriptions", _sign_up("email")))
-                ours.append(service.memory())
-        ratios = [o / b for o, b in zip(ours, bare, strict=True)]
-        details = [f"bare {median(bare):.0f} MiB, ours {median(ours):.0f} MiB (PSS)"]
-        yield Comparison(name="memory / bare", ratios=ratios, at_most=1.3, details=details)
+    def _bare_sign_ups(self, service: Service) -> Planner:
+        return self._plan(service, [post("/comptes", _BARE_SIGN_UP)], _CALLERS, expected=201)
 
-    def start(self) -> Iterator[Comparison]:
-        bare, ours, migrating = [], [], []
-        for _ in range(self._size.rounds):
-            with self._services.bare() as service:
-                bare.append(service.started)
-            with self._services.comptoir() as service:
-                ours.append(service.started)
-            with self._services.comptoir(production=False) as service:
-                migrating.append(service.started)
-        ratios = [o / b for o, b in zip(ours, bare, strict=True)]
-        details = [f"bare {median(bare):.2f} s, ours {median(ours):.2f} s; in development, where the start migrates, {median(migrating):.2f} s"]
-        yield Comparison(name="cold start / bare", ratios=ratios, at_most=1.5, details=details)
+    def _sign_ups(self, service: Service, channel: str | None) -> Planner:
+        body = _OUR_SIGN_UP | {"activer_par": channel}
+        return self._plan(service, [post("/v1/inscriptions", body)], _CALLERS, expected=201)
 
-    def _plan(self, service: Service, template: list[bytes], connections: int, **changes: Any) -> Callable[[], Plan]:
-        def plan() -> Plan:
-            values = {"seconds": self._size.seconds, "first": next(self._firsts)} | changes
-            return Plan(port=service.port, template=template, connections=connections, **values)
+    def _reads(self, service: Service, path: str, **changes: Any) -> Planner:
+        return self._plan(service, [get(path + _NAME)], **{"connections": _CALLERS} | changes)
 
-        return plan
+    def _plan(self, service: Service, template: list[bytes], connections: int, **changes: Any) -> Planner:
+        """Each plan it makes has names of its own."""
+        values: dict[str, Any] = {"template": template, "connections": connections, "seconds": self._size.seconds} | changes
+        return lambda: Plan(port=service.port, first=next(self._firsts), **values)
 
-    def _sign_ups(self, service: Service, path: str, body: object) -> Callable[[], Plan]:
-        return self._plan(service, [post(path, body)], 32, expected=201)
-
-    def _rounds(self, plans: dict[str, Callable[[], Plan]]) -> dict[str, list[Result]]:
+    def _rounds(self, measures: dict[str, Measure]) -> dict[str, list[Result]]:
         """A B A B …, after one round that counts for nothing: pools fill, caches warm."""
-        results: dict[str, list[Result]] = {name: [] for name in plans}
-        for plan in plans.values():
-            run(plan())
-        for _ in range(self._size.rounds):
-            for name, plan in plans.items():
-                results[name].append(run(plan()))
-        return results
+        found: dict[str, list[Result]] = {name: [] for name in measures}
+        for _ in range(1 + self._size.rounds):
+            for name, measure in measures.items():
+                found[name].append(measure())
+        return {name: results[1:] for name, results in found.items()}
+
+
+def _alone(planner: Planner) -> Measure:
+    return lambda: run(planner())
+
+
+def _during(crowd: Planner, planner: Planner) -> Measure:
+    """Measured while another generator works, which starts before and ends after."""
+
+    def measure() -> Result:
+        plan = planner()
+        longer = structs.replace(crowd(), seconds=plan.warm_up + plan.seconds + 2)
+        with Running(longer) as running:
+            time.sleep(0.5)
+            result = run(plan)
+            others = running.result()
+        return structs.replace(result, faults=result.faults | others.faults, crowd=others.per_second)
+
+    return measure
+
+
+def _known(homonyms: int, accounts: int) -> list[bytes]:
+    """Names taken, from all over the table, and as many free ones."""
+    others = accounts - homonyms
+    taken = [get(f"/v1/identifiants/compte.{1 + i * others // 1000}") for i in range(1000)]
+    return [request for pair in zip(taken, [get(f"/v1/identifiants/{_NAME}")] * 1000, strict=True) for request in pair]
+
+
+def _throughput(name: str, found: dict[str, list[Result]], ours: str, *, at_least: float) -> Comparison:
+    ratios = _ratios([r.per_second for r in found[ours]], [r.per_second for r in found["bare"]])
+    return Comparison(name=name, ratios=ratios, at_least=at_least, details=[_told(n, found[n]) for n in ("bare", ours)])
+
+
+def _times(name: str, found: dict[str, list[Result]], many: str, few: str, *, at_most: float) -> Comparison:
+    """Of the time one answer takes, hence the other way round."""
+    ratios = _ratios([r.per_second for r in found[few]], [r.per_second for r in found[many]])
+    return Comparison(name=name, ratios=ratios, at_most=at_most, details=[_told(n, found[n]) for n in (few, many)])
+
+
+def _p99(name: str, found: dict[str, list[Result]], burst: str, idle: str, *, at_most: float | None = None) -> Comparison:
+    ratios = _ratios([r.p99 for r in found[burst]], [r.p99 for r in found[idle]])
+    return Comparison(name=name, ratios=ratios, at_most=at_most, details=[_told(n, found[n]) for n in (idle, burst)])
+
+
+def _ratios(some: list[float], others: list[float]) -> list[float]:
+    return [a / b for a, b in zip(some, others, strict=True)]
+
+
+def _told(name: str, results: list[Result]) -> str:
+    p50, p99, worst = (1000 * median(getattr(r, which) for r in results) for which in ("p50", "p99", "worst"))
+    told = f"{name}: {median(r.per_second for r in results):.0f}/s; ms: p50 {p50:.1f}, p99 {p99:.1f}, worst {worst:.0f}"
+    if results[0].crowd is not None:
+        told += f"; beside {median(r.crowd or 0 for r in results):.0f} sign-ups/s"
+    faults = sum((Counter(r.faults) for r in results), Counter[str]())
+    return told + (f"; NOT AS EXPECTED: {dict(faults)}" if faults else "")
+
+
+def _thousands(number: int) -> str:
+    return f"{number:,}".replace(",", " ")

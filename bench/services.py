@@ -1,4 +1,4 @@
-"""What is measured: both services on one durable PostgreSQL, started and stopped; their memory, and how long they take to answer."""
+"""What is measured: both services on one durable PostgreSQL, started and stopped; their memory; their start."""
 
 from __future__ import annotations
 

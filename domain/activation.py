@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from domain import champs
 
@@ -58,7 +58,9 @@ class ActivationVue(Struct, frozen=True, kw_only=True):
 class DemandeActivation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Le canal par lequel activer le compte."""
 
-    canal: Canal
+    canal: Annotated[
+        Canal, Meta(extra_json_schema={"title": "Valider mon compte par", "x-libelles": {"sms": "SMS", "email": "Email"}})
+    ]
 
 
 class Essai(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -48,13 +48,16 @@ class Reglage(Struct, frozen=True, kw_only=True):
 
 
 class Regulateur:
-    """Names what a request spends. `client`: its address (IPv6 by /64), taken only from trusted proxies."""
+    """Names what a request spends; nothing when limits are off. `client`: its address, by trusted proxies only (IPv6: /64)."""
 
     def __init__(self, trousseau: Trousseau, reglage: Reglage) -> None:
         self._trousseau, self._reglage = trousseau, reglage
+        self._disponibilites = self._limite("disponibilite/tous", "", Fenetre(reglage.disponibilites_par_minute, MINUTE))
 
     def envoi(self, canal: Canal, destination: str, compte: UUID, client: str) -> list[Limite]:
         """One message to one destination."""
+        if not self._reglage.actives:
+            return []
         limites = [self._limite(f"{canal}/destination", destination, *ENVOIS_PAR_DESTINATION[canal])]
         if canal == "sms":
             limites += [
@@ -62,26 +65,19 @@ class Regulateur:
                 self._limite("sms/client", client, *SMS_PAR_CLIENT),
                 self._limite("sms/jour", "", Fenetre(self._reglage.sms_par_jour, JOUR)),
             ]
-        return self._si_actives(limites)
+        return limites
 
     def code(self, canal: Canal, compte: UUID) -> list[Limite]:
         """One new code, with its five tries."""
-        return self._si_actives([self._limite(f"{canal}/codes", compte.hex, *CODES_PAR_COMPTE)])
+        return [self._limite(f"{canal}/codes", compte.hex, *CODES_PAR_COMPTE)] if self._reglage.actives else []
 
     def disponibilite(self, client: str) -> list[Limite]:
-        plafond = Fenetre(self._reglage.disponibilites_par_minute, MINUTE)
-        return self._si_actives(
-            [
-                self._limite("disponibilite/client", client, *DISPONIBILITE_PAR_CLIENT),
-                self._limite("disponibilite/tous", "", plafond),
-            ]
-        )
+        if not self._reglage.actives:
+            return []
+        return [self._limite("disponibilite/client", client, *DISPONIBILITE_PAR_CLIENT), self._disponibilites]
 
     def conflit(self, client: str) -> list[Limite]:
-        return self._si_actives([self._limite("conflit/client", client, *CONFLITS_PAR_CLIENT)])
+        return [self._limite("conflit/client", client, *CONFLITS_PAR_CLIENT)] if self._reglage.actives else []
 
     def _limite(self, usage: str, valeur: str, *fenetres: Fenetre) -> Limite:
         return Limite(self._trousseau.empreinte(f"limite/{usage}", valeur), fenetres)
-
-    def _si_actives(self, limites: list[Limite]) -> list[Limite]:
-        return limites if self._reglage.actives else []

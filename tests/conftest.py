@@ -1,4 +1,4 @@
-"""One PostgreSQL a run, one database a test cloned from a migrated template; the real use cases, a quick hasher, captured messages."""
+"""One PostgreSQL a run, one migrated database a test; the real use cases, a quick hasher, captured messages."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +27,7 @@ from tests.openapi import conforme
 class Service:
     def __init__(self, settings: Settings, *, adresse: str = "192.0.2.10") -> None:
         self.settings, self._adresse = settings, adresse
+        self._avance = timedelta()
         self._pile = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -118,11 +119,16 @@ class Service:
 
     async def avancer(self, duree: timedelta) -> None:
         """Moves the database's clock, for every process at once."""
-        self._avance = getattr(self, "_avance", timedelta()) + duree
-        secondes = self._avance.total_seconds()
+        self._avance += duree
+        await self._regler(f"clock_timestamp() + make_interval(secs => {self._avance.total_seconds()})")
+
+    async def arreter_horloge(self, instant: datetime) -> None:
+        """Stops the database's clock: an edge is exact, however slow the machine."""
+        await self._regler(f"timestamptz ''{instant.isoformat()}''")
+
+    async def _regler(self, expression: str) -> None:
         await self.sql.execute(
-            "create or replace function horloge() returns timestamptz language sql volatile as "
-            f"'select clock_timestamp() + make_interval(secs => {secondes})'"
+            f"create or replace function horloge() returns timestamptz language sql volatile as 'select {expression}'"
         )
 
     async def compter(self, table: str) -> int:
@@ -154,6 +160,17 @@ async def _vie(app: Litestar) -> AsyncIterator[None]:
 
 def porteur(inscription: dict[str, Any]) -> dict[str, str]:
     return {"Authorization": f"Bearer {inscription['secret']}"}
+
+
+async def publier(service: Service, version: str, texte: str, jour: date | None = None) -> None:
+    """A new version of the CGU, in force on that day; today unless told otherwise."""
+    await service.sql.execute(
+        "insert into documents_juridiques (code, version, titre, texte, sha256, en_vigueur_le)"
+        " values ('cgu', $1, 'CGU', $2, encode(sha256(convert_to($2, 'UTF8')), 'hex'), coalesce($3, horloge()::date))",
+        version,
+        texte,
+        jour,
+    )
 
 
 def refus(reponse: httpx.Response) -> tuple[int, str]:

@@ -42,7 +42,10 @@ _OUVRIR = text(
     """
 )
 _VERROU_DE_BASE = text("select pg_advisory_xact_lock(hashtextextended(:base, 0))")
-_LIRE = """
+# By itself: a statement that waited for a lock goes on with the snapshot it had before the wait.
+_TENIR = text("select from comptes where id = :id for no key update")
+_EN_ATTENTE = text(
+    """
     select c.id, c.etat, c.type, c.identifiant, c.langue, c.expire_le, c.expire_le <= horloge() as expiree,
            (select jsonb_agg(jsonb_build_array(nature, valeur, recoit_sms)) from contacts where compte_id = c.id) as contacts,
            (select jsonb_agg(jsonb_build_object(
@@ -55,9 +58,8 @@ _LIRE = """
               from jetons j where compte_id = c.id and depense_le is null and annule_le is null) as activations
       from comptes c
      where c.id = :id and c.etat in ('en_attente', 'actif')
-"""
-_EN_ATTENTE = text(_LIRE)
-_VERROUILLER = text(_LIRE + " for no key update of c")
+    """
+)
 _CORRIGER = text(
     """
     insert into contacts (compte_id, nature, valeur, recoit_sms)
@@ -129,8 +131,8 @@ class PgComptes(Comptes):
         return None if ligne is None else _compte(ligne)
 
     async def verrouiller(self, id: UUID) -> CompteEnAttente | None:
-        ligne = (await self._connexion.execute(_VERROUILLER, {"id": id})).mappings().one_or_none()
-        return None if ligne is None else _compte(ligne)
+        await self._connexion.execute(_TENIR, {"id": id})
+        return await self.en_attente(id)
 
     async def corriger(self, id: UUID, contacts: Sequence[Contact]) -> None:
         await self._connexion.execute(_CORRIGER, {"id": id} | _colonnes(contacts))

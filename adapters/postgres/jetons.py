@@ -23,11 +23,13 @@ _FERMER = text(
     update outbox set livraison = 'annule' from fermes where jeton_id = fermes.id and livraison in ('en_file', 'nouvel_essai')
     """
 )
+# A code held back lives from the moment when it may leave.
 _OUVRIR = text(
     """
     with jeton as (
       insert into jetons (id, compte_id, canal, destination, cle_id, envois, expire_le, renvoi_le)
-      values (:id, :compte, :canal, :destination, :cle_id, case when :envoyer then 1 else 0 end, horloge() + :duree,
+      values (:id, :compte, :canal, :destination, :cle_id, case when :envoyer then 1 else 0 end,
+              horloge() + coalesce(make_interval(secs => :retenue), interval '0') + :duree,
               horloge() + coalesce(make_interval(secs => :retenue), :delai))
       returning *
     ), message as (

@@ -22,7 +22,7 @@ def upgrade() -> None:
     )
     op.execute("create index limites_perimees on limites (expire_le)")
     # One entry a window: at most p_nombres[i] of key p_cles[i] in any p_secondes[i] (up to 100), or in the current period of
-    # p_secondes[i] (above). All are spent or none is; null, or the seconds after which the first that refuses would grant.
+    # p_secondes[i] (above). All are spent or none is; null, or the seconds after which all would be granted.
     # Keys are taken in one order, so that two callers never wait for each other. The clock is read once the row is held.
     op.execute(
         """
@@ -57,16 +57,15 @@ def upgrade() -> None:
                 where l.periode <> excluded.periode or l.nombre < v.nombre;
             end if;
             if not found then
-              select extract(epoch from max(case
-                       when v.nombre > 100 then l.periode + v.duree
-                       else l.instants[cardinality(l.instants) - f.nombre + 1] + make_interval(secs => f.secondes)
-                     end) - horloge())
-                into v_attendre
-                from limites l, unnest(v.nombres, v.secondes) f (nombre, secondes)
-               where l.cle = v.cle;
               -- What this call had already spent is given back: its rows are still held.
               update limites set instants = instants[1 : cardinality(instants) - 1], nombre = greatest(0, nombre - 1)
                where cle = any (v_prises);
+              select extract(epoch from max(case
+                       when f.nombre <= 100 then l.instants[cardinality(l.instants) - f.nombre + 1]
+                       when l.nombre >= f.nombre then l.periode
+                     end + make_interval(secs => f.secondes)) - horloge())
+                into v_attendre
+                from unnest(p_cles, p_nombres, p_secondes) f (cle, nombre, secondes) join limites l using (cle);
               return greatest(v_attendre, 0);
             end if;
             v_prises := v_prises || v.cle;

@@ -17,7 +17,8 @@ def ouvert(acces: Acces, *refus: type[Refus], idempotente: bool = False, cachee:
     return {"acces": acces, "refus": refus, "idempotente": idempotente, "cachee": cachee}
 
 
-def garde(connexion: ASGIConnection[Any, Any, Any, Any], gestionnaire: BaseRouteHandler) -> None:
+# Asynchronous, though nothing waits: Litestar would send a plain function to a thread, at each request.
+async def garde(connexion: ASGIConnection[Any, Any, Any, Any], gestionnaire: BaseRouteHandler) -> None:
     acces = gestionnaire.opt.get("acces")
     if acces == "inscription":
         _exiger_secret(connexion)

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import re
 import time
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Receive, Scope, Send
@@ -68,7 +68,7 @@ class Bordure:
 def _id(scope: HTTPScope) -> str:
     """The caller's own id when it is a sober one, so that its logs and ours meet."""
     recu = next((v.decode("latin-1") for n, v in scope["headers"] if n == b"x-request-id"), "")
-    return recu if _ID.fullmatch(recu) else uuid4().hex
+    return recu if _ID.fullmatch(recu) else token_hex(16)
 
 
 def _completer(message: Any, requete: str) -> None:

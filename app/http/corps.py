@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from litestar import Request
+from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.types import Empty
 from msgspec import ValidationError
@@ -34,11 +34,23 @@ class RequeteJson(Request[Any, Any, State]):
         return self._json
 
 
-async def verifier(request: RequeteJson) -> None:
+async def verifier(request: RequeteJson) -> Response[None] | None:
     """Before any handler: what the request must be, whatever it asks."""
     _verifier_parametres(request)
-    if request.route_handler.parsed_data_field is None:
-        return
+    if request.method == "OPTIONS":
+        return _methodes(request)
+    if request.route_handler.parsed_data_field is not None:
+        await _verifier_corps(request)
+    return None
+
+
+def _methodes(request: RequeteJson) -> Response[None]:
+    """Litestar's own answer to OPTIONS knows only the methods that were given to the path first."""
+    route: Any = next(r for r in request.app.routes if r.path_format == request.scope["path_template"])
+    return Response(None, status_code=204, headers={"Allow": ", ".join(sorted(route.methods))})
+
+
+async def _verifier_corps(request: RequeteJson) -> None:
     type_, _, parametres = request.headers.get("content-type", "").partition(";")
     if type_.strip().lower() != "application/json" or not _en_utf8(parametres):
         raise TypeContenu

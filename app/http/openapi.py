@@ -85,10 +85,12 @@ def _types(gestionnaire: HTTPRouteHandler) -> Iterator[Any]:
     """The structs a handler reads and answers."""
     if gestionnaire.opt.get("acces") is None or not gestionnaire.include_in_schema:
         return
-    for champ in (gestionnaire.parsed_data_field, gestionnaire.parsed_return_field):
-        for type_ in [champ.annotation, *(a.annotation for a in champ.inner_types)] if champ else ():
-            if hasattr(type_, "__struct_config__"):
-                yield type_
+    a_voir = [champ for champ in (gestionnaire.parsed_data_field, gestionnaire.parsed_return_field) if champ]
+    while a_voir:
+        champ = a_voir.pop()
+        a_voir += champ.inner_types
+        if hasattr(champ.annotation, "__struct_config__"):
+            yield champ.annotation
 
 
 def _schema_probleme(doc: dict[str, Any]) -> dict[str, Any]:

@@ -39,8 +39,8 @@ def _aplatir(propriete: dict[str, Any]) -> None:
 def _constante(propriete: dict[str, Any]) -> None:
     """The tag of a union: `const` is what code generators read."""
     if len(propriete.get("enum", ())) == 1:
-        propriete["const"] = propriete.pop("enum")[0]
-        propriete["type"] = "string"
+        propriete["const"] = constante = propriete.pop("enum")[0]
+        propriete["type"] = "boolean" if isinstance(constante, bool) else "string"
 
 
 def formulaire(profil: str) -> dict[str, Any]:

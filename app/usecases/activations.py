@@ -87,7 +87,7 @@ class Activations:
 
     async def renvoyer(self, id: UUID, activation: UUID, appel: Appel) -> ActivationVue:
         """The same live code once more; its tries are not refilled."""
-        async with self._rejeux.une_fois(appel, f"renvoi/{activation}") as reservation:
+        async with self._rejeux.une_fois(appel, f"renvoi/{id}/{activation}") as reservation:
             if isinstance(reservation, ReponseGardee):
                 return convert(reservation.corps, ActivationVue)
             async with self._store.transaction() as tx:

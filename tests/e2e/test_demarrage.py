@@ -82,9 +82,7 @@ def test_two_services_on_one_data_folder_share_its_database_and_its_keys(service
     assert suivre(service, inscription).status_code == 200
 
 
-def test_the_service_stops_while_clients_wait_without_making_them_wait_to_the_end(
-    acces: dict[str, str], vide: Path
-) -> None:
+def test_the_service_stops_while_clients_wait_without_making_them_wait_to_the_end(acces: dict[str, str], vide: Path) -> None:
     with Comptoir("serve", vide, **acces) as serve:
         inscription = inscrire(serve)
         entetes = f"Authorization: Bearer {inscription['secret']}\r\nHost: localhost\r\n\r\n"

@@ -1,0 +1,187 @@
+"""Limits in the database: exact at the edges of their windows, all or nothing, whoever comes at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from math import ceil
+
+import pytest
+
+from adapters.postgres.disponibilites import PgDisponibilites
+from adapters.postgres.lectures import Lectures
+from adapters.postgres.menage import PgMenage
+from adapters.postgres.store import PgStore, moteur
+from app.settings import Settings
+from domain.erreurs import TropDeDemandes
+from domain.limites import Fenetre, Limite
+from tests.service import Service
+
+A, B, C = b"a" * 32, b"b" * 32, b"c" * 32
+
+
+class Compteur:
+    """The port on its own connections, as one process among others."""
+
+    def __init__(self, store: PgStore) -> None:
+        self._store = store
+
+    async def depenser(self, *limites: Limite) -> float | None:
+        async with self._store.transaction() as tx:
+            return await tx.limites.depenser(limites)
+
+    async def plusieurs(self, fois: int, *limites: Limite) -> list[float | None]:
+        return list(await asyncio.gather(*(self.depenser(*limites) for _ in range(fois))))
+
+
+@pytest.fixture
+async def compteur(settings: Settings) -> AsyncIterator[Compteur]:
+    assert settings.database_url
+    engine = moteur(settings.database_url, 20)
+    yield Compteur(PgStore(engine))
+    await engine.dispose()
+
+
+def limite(cle: bytes, *fenetres: tuple[int, int]) -> Limite:
+    return Limite(cle, tuple(Fenetre(*f) for f in fenetres))
+
+
+async def test_no_limit_at_all_is_no_limit(compteur: Compteur) -> None:
+    assert await compteur.plusieurs(3) == [None, None, None]
+
+
+@pytest.mark.parametrize("nombre", [1, 5, 100])
+async def test_of_many_at_once_exactly_as_many_pass_as_the_limit_says(compteur: Compteur, nombre: int) -> None:
+    rendus = await compteur.plusieurs(nombre + 15, limite(A, (nombre, 3600)))
+    assert rendus.count(None) == nombre
+    assert all(0 < attendre <= 3600 for attendre in rendus if attendre is not None)
+
+
+async def test_above_a_hundred_the_period_of_the_clock_counts(service: Service, compteur: Compteur) -> None:
+    # Just after the hour: the whole test holds in one period.
+    await _au_debut_de_l_heure(service)
+    rendus = await compteur.plusieurs(110, limite(A, (101, 3600)))
+    assert rendus.count(None) == 101
+    assert all(3500 < attendre <= 3600 for attendre in rendus if attendre is not None)
+    await service.avancer(timedelta(minutes=59))
+    assert await compteur.depenser(limite(A, (101, 3600))) is not None
+    await service.avancer(timedelta(minutes=1))
+    assert await compteur.depenser(limite(A, (101, 3600))) is None
+
+
+async def _au_debut_de_l_heure(service: Service) -> None:
+    reste: float = await service.sql.fetchval(
+        "select extract(epoch from date_trunc('hour', horloge()) + '1 h' - horloge())::float"
+    )
+    await service.avancer(timedelta(seconds=reste))
+
+
+async def test_a_window_slides_and_is_exact_at_its_edge(service: Service, compteur: Compteur) -> None:
+    fenetre = limite(A, (2, 60))
+    assert await compteur.depenser(fenetre) is None
+    await service.avancer(timedelta(seconds=30))
+    assert await compteur.depenser(fenetre) is None
+    attendre = await compteur.depenser(fenetre)
+    assert attendre is not None
+    assert 29 < attendre <= 30
+    await service.avancer(timedelta(seconds=29))
+    assert await compteur.depenser(fenetre) is not None
+    # The first has left its window: one more, and one only, until the second leaves in its turn.
+    await service.avancer(timedelta(seconds=1))
+    assert await compteur.depenser(fenetre) is None
+    assert await compteur.depenser(fenetre) is not None
+    await service.avancer(timedelta(seconds=30))
+    assert await compteur.depenser(fenetre) is None
+
+
+async def test_all_the_windows_of_a_key_hold_and_the_longest_to_wait_is_told(service: Service, compteur: Compteur) -> None:
+    fenetres = limite(A, (1, 60), (3, 600))
+    for _ in range(3):
+        assert await compteur.depenser(fenetres) is None
+        attendre = await compteur.depenser(fenetres)
+        assert attendre is not None
+        await service.avancer(timedelta(seconds=60))
+    assert await compteur.depenser(fenetres) == pytest.approx(600 - 180, abs=5)
+
+
+async def test_what_is_told_to_wait_is_enough_for_all_the_limits(service: Service, compteur: Compteur) -> None:
+    court, moyen, long = (1, 60), (101, 1800), (1, 3600)
+    for fenetres in ((court, moyen, long), (long, moyen, court), (moyen, court, long)):
+        ensemble = [limite(cle, fenetre) for cle, fenetre in zip((A, B, C), fenetres, strict=True)]
+        assert await compteur.depenser(*ensemble) is None
+        attendre = await compteur.depenser(*ensemble)
+        assert attendre is not None
+        assert 3590 < attendre <= 3600
+        # To the second, as a client is told.
+        await service.avancer(timedelta(seconds=ceil(attendre)))
+
+
+async def test_all_are_spent_or_none(compteur: Compteur) -> None:
+    a, b, c = limite(A, (5, 3600)), limite(B, (2, 3600)), limite(C, (200, 3600))
+    # Whatever the order, and whichever refuses.
+    melanges: Sequence[Sequence[Limite]] = ([a, b, c], [c, b, a], [b, a, c])
+    rendus = [await compteur.depenser(*melange) for melange in (*melanges, *melanges)]
+    assert [r is None for r in rendus] == [True, True, False, False, False, False]
+    # Two were spent of each: three are left of `a`.
+    assert (await compteur.plusieurs(4, a)).count(None) == 3
+    assert (await compteur.plusieurs(199, c)).count(None) == 198
+
+
+async def test_callers_who_share_limits_in_any_order_never_wait_for_each_other(compteur: Compteur) -> None:
+    a, b, c = limite(A, (12, 3600)), limite(B, (20, 3600)), limite(C, (200, 3600))
+    async with asyncio.timeout(8):
+        rendus = await asyncio.gather(
+            *(compteur.depenser(*melange) for _ in range(10) for melange in ([a, b, c], [c, b, a], [b, a], [c, a]))
+        )
+    assert rendus.count(None) == 12
+
+
+async def test_a_refusal_leaves_no_trace_and_neither_does_a_rolled_back_work(compteur: Compteur, service: Service) -> None:
+    fenetre = limite(A, (1, 3600))
+    assert await compteur.depenser(fenetre) is None
+    ligne = await service.sql.fetchrow("select instants, nombre, expire_le from limites")
+    assert (await compteur.plusieurs(5, fenetre)).count(None) == 0
+    assert await service.sql.fetchrow("select instants, nombre, expire_le from limites") == ligne
+
+
+async def test_what_a_transaction_spent_comes_back_with_it(settings: Settings) -> None:
+    assert settings.database_url
+    engine = moteur(settings.database_url, 2)
+    store = PgStore(engine)
+    with suppress(ZeroDivisionError):
+        async with store.transaction() as tx:
+            assert await tx.limites.depenser([limite(A, (1, 3600))]) is None
+            raise ZeroDivisionError
+    async with store.transaction() as tx:
+        assert await tx.limites.depenser([limite(A, (1, 3600))]) is None
+    await engine.dispose()
+
+
+async def test_the_live_checks_count_exactly_too(settings: Settings) -> None:
+    assert settings.database_url
+    async with Lectures(settings.database_url, 10) as lectures:
+        disponibilites = PgDisponibilites(lectures)
+        for lire in (
+            lambda: disponibilites.libre("ines.dupont", [limite(A, (5, 60))]),
+            lambda: disponibilites.premiers_libres(["ines.dupont"], [limite(B, (5, 60))]),
+        ):
+            rendus = await asyncio.gather(*(lire() for _ in range(20)), return_exceptions=True)
+            assert sum(isinstance(r, TropDeDemandes) for r in rendus) == 15
+            assert [r for r in rendus if not isinstance(r, TropDeDemandes)] in ([True] * 5, [["ines.dupont"]] * 5)
+
+
+async def test_spent_limits_are_swept_once_past(service: Service, compteur: Compteur, settings: Settings) -> None:
+    assert settings.database_url
+    engine = moteur(settings.database_url, 1)
+    menage = PgMenage(engine)
+    await compteur.depenser(limite(A, (1, 60)), limite(B, (3, 86_400)))
+    await service.avancer(timedelta(hours=2))
+    await menage.passer()
+    assert await service.compter("limites") == 1
+    await service.avancer(timedelta(hours=24))
+    await menage.passer()
+    await menage.passer()
+    assert await service.compter("limites") == 0
+    await engine.dispose()

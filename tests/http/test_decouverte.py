@@ -1,0 +1,475 @@
+"""What a front-end learns before signing up: configuration, forms, texts, live checks, and the document of the API itself."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from datetime import date
+from hashlib import sha256
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import quote
+
+import jsonschema_rs
+import pytest
+
+from app.http import textes
+from app.http.problemes import STATUTS
+from domain.activation import DUREES, ENVOIS_MAX, ESSAIS_MAX, LONGUEUR_CODE
+from domain.limites import DISPONIBILITE_PAR_CLIENT, EMAIL_PAR_ADRESSE, SMS_PAR_CLIENT, SMS_PAR_NUMERO
+from domain.mot_de_passe import LONGUEUR_MAX, LONGUEUR_MIN
+from tests.builders import ABSENT, MOT_DE_PASSE, Corps, modifie, un_citoyen, une_association, une_demande, une_entreprise
+from tests.openapi import le_document, operations, valideur
+from tests.service import Service, champs_fautifs, publier, refus
+
+PROFILS = {"citoyen": un_citoyen, "entreprise": une_entreprise, "association": une_association}
+CACHABLES = (
+    "/v1/configuration", "/v1/profils", "/v1/profils/citoyen", "/v1/documents-legaux", "/v1/documents-legaux/cgu",
+    "/v1/documents-legaux/cgu/versions/2026-11", "/openapi.json",
+)  # fmt: skip
+TABLES = ("comptes", "contacts", "actes_juridiques", "jetons", "outbox", "idempotence")
+
+
+# Configuration and texts
+
+
+async def test_the_configuration_tells_the_figures_that_the_service_lives_by(service: Service) -> None:
+    lue = (await service.http.get("/v1/configuration")).json()
+    assert lue["profils"] == list(PROFILS)
+    assert lue["langues"] == ["fr", "en"]
+    assert lue["documents"] == {"cgu": "2026-11", "rgpd": "2026-11"}
+    assert lue["franceconnect"] == {"actif": False}
+    assert (
+        (lue["mot_de_passe"]["longueur_min"], lue["mot_de_passe"]["longueur_max"]) == (LONGUEUR_MIN, LONGUEUR_MAX) == (8, 128)
+    )
+    activation, limites = lue["activation"], lue["limites"]
+    assert activation["canaux"] == ["sms", "email"]
+    assert (activation["longueur_code"], activation["essais_max"], activation["envois_max"]) == (
+        LONGUEUR_CODE, ESSAIS_MAX, ENVOIS_MAX
+    ) == (6, 5, 5)  # fmt: skip
+    assert (activation["duree_code_sms"], activation["duree_lien_email"]) == tuple(d.total_seconds() for d in DUREES.values())
+    assert (activation["delai_renvoi"], activation["duree_inscription"]) == (60, 7 * 86_400)
+    assert limites == {
+        "corps_max_octets": 65_536,
+        "disponibilites_par_minute": DISPONIBILITE_PAR_CLIENT[0].nombre,
+        "disponibilites_par_heure": DISPONIBILITE_PAR_CLIENT[1].nombre,
+        "sms_par_heure": SMS_PAR_CLIENT[0].nombre,
+        "sms_par_numero_par_jour": SMS_PAR_NUMERO[-1].nombre,
+        "courriels_par_adresse_par_jour": EMAIL_PAR_ADRESSE[-1].nombre,
+    }
+    forme = re.compile(lue["identifiant"]["motif"])
+    for saisie in ("ines.dupont", "a-b_c.d", "abc", "ines..dupont", ".ines", "ines.", "inès", "ines\n"):
+        disponible = (await service.http.get(f"/v1/identifiants/{quote(saisie)}")).json()["disponible"]
+        assert disponible is bool(forme.fullmatch(saisie)), saisie
+
+
+async def test_a_legal_text_comes_with_the_sha256_of_its_bytes_and_its_version(service: Service) -> None:
+    resumes = (await service.http.get("/v1/documents-legaux")).json()
+    assert sorted(r["code"] for r in resumes) == ["cgu", "rgpd"]
+    for resume in resumes:
+        assert "texte" not in resume
+        present = (await service.http.get(f"/v1/documents-legaux/{resume['code']}")).json()
+        date = (await service.http.get(f"/v1/documents-legaux/{resume['code']}/versions/{resume['version']}")).json()
+        assert present == date == resume | {"texte": present["texte"]}
+        assert sha256(present["texte"].encode()).hexdigest() == present["sha256"]
+        assert present["titre"]
+        assert present["en_vigueur_le"] == "2026-11-01"
+
+
+async def test_a_new_version_is_in_force_on_its_day_and_the_old_one_stays_readable(service: Service) -> None:
+    for version, jour in (("2026-12", None), ("2999-01", date(2999, 1, 1))):
+        await publier(service, version, "œuvre", jour)
+    assert (await service.http.get("/v1/configuration")).json()["documents"]["cgu"] == "2026-12"
+    assert (await service.http.get("/v1/documents-legaux/cgu")).json()["version"] == "2026-12"
+    assert (await service.http.get("/v1/documents-legaux/cgu/versions/2026-11")).status_code == 200
+
+
+async def test_what_changes_rarely_is_cached_by_its_etag(service: Service) -> None:
+    for chemin in CACHABLES:
+        lue = await service.http.get(chemin)
+        etiquette = lue.headers["etag"]
+        assert lue.headers["cache-control"].startswith("public, max-age="), chemin
+        for connue in (etiquette, f"W/{etiquette}", f'"autre", {etiquette}', "*"):
+            encore = await service.http.get(chemin, headers={"If-None-Match": connue})
+            assert (encore.status_code, encore.content, encore.headers["etag"]) == (304, b"", etiquette), connue
+        assert (await service.http.get(chemin, headers={"If-None-Match": '"autre"'})).status_code == 200
+
+
+# Forms
+
+
+@pytest.mark.parametrize("profil", PROFILS)
+async def test_a_form_takes_what_the_service_takes_and_refuses_what_it_refuses(service: Service, profil: str) -> None:
+    schema = (await service.http.get(f"/v1/profils/{profil}")).json()
+    jsonschema_rs.meta.validate(schema)
+    formulaire = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+    demande = une_demande(PROFILS[profil]())
+    minimale = {nom: demande[nom] for nom in schema["required"]}
+    for corps in (demande, minimale, _d_exemples(schema)):
+        assert formulaire.is_valid(corps), [e.message for e in formulaire.iter_errors(corps)]
+        assert (await service.http.post("/v1/inscriptions/controles", json=corps)).json() == {"valide": True}
+    for pointeur, valeur in _fautes(demande, schema):
+        faute = modifie(demande, pointeur, valeur)
+        assert not formulaire.is_valid(faute), (pointeur, valeur)
+        assert pointeur in champs_fautifs(await service.http.post("/v1/inscriptions/controles", json=faute)), pointeur
+
+
+def _d_exemples(schema: dict[str, Any], racine: dict[str, Any] | None = None) -> Any:
+    """A whole body made of the examples that the form gives."""
+    racine = racine or schema
+    if "$ref" in schema:
+        return _d_exemples(racine["$defs"][schema["$ref"].rpartition("/")[2]], racine)
+    if "properties" in schema:
+        return {nom: _d_exemples(propriete, racine) for nom, propriete in schema["properties"].items()}
+    return schema.get("const", schema["examples"][0] if "examples" in schema else schema.get("default"))
+
+
+def _fautes(demande: Corps, schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield from (("/profil/pirate", 1), ("/pirate", 1), ("/profil/type", "pirate"), ("/activer_par", "pigeon"))
+    yield from (("/reglementation/cgu/accepte", False), ("/reglementation/rgpd/accepte", "true"), ("/diffusion/sms", 1))
+    yield from ((f"/{nom}", ABSENT) for nom in schema["required"])
+    yield from ((f"/{nom}", 7) for nom in ("email", "telephone_fixe", "telephone_mobile", "identifiant", "mot_de_passe"))
+    yield from (("/identifiant", "ab"), ("/identifiant", "ines..dupont"), ("/email", "ines"), ("/email", "a" * 250 + "@b.fr"))
+    definition = schema["$defs"][demande["profil"]["type"].capitalize()]
+    yield from ((f"/profil/{nom}", ABSENT) for nom in definition["required"] if nom != "type")
+    for nom, propriete in definition["properties"].items():
+        if "maxLength" in propriete:
+            yield f"/profil/{nom}", "x" * (propriete["maxLength"] + 1)
+
+
+@pytest.mark.parametrize("profil", PROFILS)
+async def test_every_field_of_a_form_has_its_label_its_rank_and_what_fills_it(service: Service, profil: str) -> None:
+    schema = (await service.http.get(f"/v1/profils/{profil}")).json()
+    completes = set()
+    for objet in (schema, *schema["$defs"].values()):
+        assert [p["x-ordre"] for p in objet["properties"].values()] == list(range(1, len(objet["properties"]) + 1))
+        for nom, propriete in objet["properties"].items():
+            completes.add(propriete.get("x-autocomplete"))
+            # The label of a box stands on the document it is about; a tag and a group of fields are no field.
+            assert propriete.get("title") or "$ref" in propriete or nom in ("accepte", "type"), nom
+    assert {"email", "new-password", "username", "given-name", "family-name", "mobile tel", "home tel"} <= completes
+    accords = schema["$defs"]["Reglementation"]["properties"]
+    assert "conditions générales" in accords["cgu"]["title"]
+    assert "RGPD" in accords["rgpd"]["title"]
+
+
+async def test_the_profiles_are_listed_with_the_address_of_their_form(service: Service) -> None:
+    for resume in (await service.http.get("/v1/profils")).json():
+        formulaire = (await service.http.get(resume["schema"])).json()
+        assert formulaire["title"].endswith(resume["type"])
+        assert formulaire["$defs"].keys() & {p.capitalize() for p in PROFILS} == {resume["libelle"]}
+
+
+# Live checks
+
+
+async def test_proposals_are_letter_true_and_free(service: Service) -> None:
+    async def proposer(**noms: str) -> dict[str, Any]:
+        corps: dict[str, Any] = (await service.http.post("/v1/identifiants/propositions", json=noms)).json()
+        return corps
+
+    assert (await proposer(prenom="Lætitia", nom="Sœur"))["identifiant"] == "laetitia.soeur"
+    await service.inscrit(une_demande())
+    proposees = await proposer(prenom="Inès", nom="Dupont")
+    assert proposees["identifiant"] == "ines.dupont2"
+    assert 1 <= len(proposees["alternatives"]) <= 3
+    for propose in (proposees["identifiant"], *proposees["alternatives"]):
+        assert (await service.http.get(f"/v1/identifiants/{propose}")).json()["disponible"] is True
+        assert (await service.inscrit(une_demande(identifiant=propose)))["identifiant"] == propose
+    # As one types: half a name, or something that is no name yet.
+    for noms in ({}, {"prenom": "I"}, {"nom": "Le"}, {"prenom": "", "nom": "   "}, {"prenom": "李"}, {"nom": "1234"}):
+        assert (await proposer(**noms))["identifiant"]
+
+
+async def test_availability_tells_why_not_and_what_instead(service: Service) -> None:
+    await service.inscrit(une_demande(identifiant="ines.le-goff"))
+
+    async def lire(saisie: str) -> dict[str, Any]:
+        reponse = await service.http.get(f"/v1/identifiants/{saisie}")
+        assert (reponse.status_code, reponse.headers["cache-control"]) == (200, "no-store")
+        corps: dict[str, Any] = reponse.json()
+        return corps
+
+    assert await lire("yann.le-goff") == {"identifiant": "yann.le-goff", "disponible": True}
+    assert await lire("Yann.LE-GOFF") == {"identifiant": "yann.le-goff", "disponible": True}
+    pris = await lire("INES.le-goff")
+    assert (pris["identifiant"], pris["disponible"], pris["motif"]) == ("ines.le-goff", False, "pris")
+    assert pris["suggestions"]
+    for libre in pris["suggestions"]:
+        assert (await lire(libre))["disponible"] is True
+    for reserve in ("admin", "ad.min", "a-d-m-i-n", "support", "postmaster", "ministere"):
+        assert (await lire(reserve))["motif"] == "reserve", reserve
+    for invalide in (
+        "ab",
+        "x" * 65,
+        "a..b",
+        ".ab",
+        "ab-",
+        "inès",
+        "ines@exemple.fr",
+        "0612345678",
+        "a b",
+        "a%00b",
+        "%ff",
+        "ab%0A",
+    ):
+        assert (await lire(invalide))["motif"] == "invalide", invalide
+    # Nothing was reserved by asking.
+    assert (await service.inscrit(une_demande(identifiant="yann.le-goff")))["identifiant"] == "yann.le-goff"
+
+
+async def test_erased_names_look_like_taken_ones(service: Service) -> None:
+    inscription = await service.inscrit(une_demande(identifiant="ines.le-goff"))
+    pris = (await service.http.get("/v1/identifiants/ines.le-goff")).json()
+    await service.sql.execute("update comptes set etat = 'efface', active_le = horloge() where id = $1", inscription["id"])
+    assert (await service.http.get("/v1/identifiants/ines.le-goff")).json() == pris
+
+
+async def test_the_rating_of_a_password_is_the_one_of_the_sign_up(service: Service) -> None:
+    async def evaluer(mot_de_passe: str, **contexte: str) -> dict[str, Any]:
+        corps = {"mot_de_passe": mot_de_passe} | ({"contexte": contexte} if contexte else {})
+        lue: dict[str, Any] = (await service.http.post("/v1/mots-de-passe/evaluations", json=corps)).json()
+        return lue
+
+    bon = await evaluer(MOT_DE_PASSE, prenom="Inès", email="ines@exemple.fr")
+    assert bon["acceptable"] is True
+    assert [r["code"] for r in bon["regles"]] == ["longueur", "majuscule", "minuscule", "chiffre", "niveau"]
+    assert all(r["ok"] and r["message"] for r in bon["regles"])
+    # It ticks every box, and falls at once.
+    bonjour = await evaluer("Bonjour1")
+    assert (bonjour["niveau"], bonjour["acceptable"]) == ("faible", False)
+    assert {r["code"]: r["ok"] for r in bonjour["regles"]} == {
+        "longueur": True, "majuscule": True, "minuscule": True, "chiffre": True, "niveau": False
+    }  # fmt: skip
+    assert (await evaluer("Vent-d'Ouest 47 marées"))["niveau"] == "fort"
+    assert (await evaluer(""))["acceptable"] is False
+    for devinable in ("Portail2026!", "Ines.Dupont2000", "Dupont!2000"):
+        assert (await evaluer(devinable, prenom="Inès", nom_naissance="Dupont", date_naissance="2000-01-01"))[
+            "acceptable"
+        ] is False
+        refuse = await service.inscrire(une_demande(mot_de_passe=devinable))
+        assert champs_fautifs(refuse) == {"/mot_de_passe": "mot_de_passe_niveau"}
+
+
+async def test_a_check_says_what_signing_up_would_and_writes_nothing(service: Service) -> None:
+    await service.inscrit(une_demande(identifiant="ines.le-goff"))
+    avant = [await service.compter(table) for table in TABLES]
+    demandes = (
+        une_demande(activer_par="sms"),
+        une_demande(identifiant="ines.le-goff"),
+        modifie(une_demande(), "/reglementation/cgu/version", "2025-01"),
+        modifie(une_demande(), "/email", "ines"),
+    )
+    constats = [await service.http.post("/v1/inscriptions/controles", json=demande) for demande in demandes]
+    assert [await service.compter(table) for table in TABLES] == avant
+    assert await service.messages() == []
+    assert constats[0].json() == {"valide": True}
+    for demande, constat in zip(demandes[1:], constats[1:], strict=True):
+        inscription = await service.inscrire(demande)
+        assert refus(constat) == refus(inscription)
+        assert {**constat.json(), "instance": "", "request_id": ""} == {**inscription.json(), "instance": "", "request_id": ""}
+
+
+# The OpenAPI document
+
+
+def test_the_document_is_valid_openapi_3_1() -> None:
+    from schemathesis.specs.openapi.definitions import OPENAPI_31
+
+    document = le_document()
+    jsonschema_rs.Draft202012Validator(OPENAPI_31).validate(document)
+    for schema in document["components"]["schemas"].values():
+        jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+    assert set(_references(document)) <= {f"#/components/schemas/{nom}" for nom in document["components"]["schemas"]}
+
+
+def test_every_operation_has_a_name_of_its_own_and_a_tag() -> None:
+    identifiants = [o["operationId"] for *_, o in operations()]
+    assert len(set(identifiants)) == len(identifiants)
+    assert all(o["tags"] for *_, o in operations())
+
+
+def test_every_operation_tells_the_refusals_it_may_give_each_under_its_status() -> None:
+    statuts = {famille.code: statut for famille, statut in STATUTS.items()}
+    dits = set()
+    for *_, operation in operations():
+        for statut, reponse in operation["responses"].items():
+            if int(statut) < 400:
+                continue
+            [contenu] = reponse["content"].values()
+            codes = contenu["schema"]["allOf"][1]["properties"]["code"]["enum"]
+            assert {statuts[code] for code in codes} == {int(statut)}
+            assert contenu["examples"].keys() == set(codes)
+            for code, exemple in contenu["examples"].items():
+                assert exemple["value"]["code"] == code
+                valideur(contenu["schema"]).validate(exemple["value"])
+            dits |= set(codes)
+            assert ("Retry-After" in reponse["headers"]) >= (statut in ("429", "503"))
+            assert ("WWW-Authenticate" in reponse["headers"]) is (statut == "401")
+        assert {"400", "500", "503"} <= operation["responses"].keys()
+    # What only an unknown address or method can earn stands in no operation.
+    assert statuts.keys() - dits == {"methode_interdite"}
+    assert set(le_document()["components"]["schemas"]["Probleme"]["properties"]["code"]["enum"]) == statuts.keys()
+    assert set(le_document()["components"]["schemas"]["ChampFautif"]["properties"]["code"]["enum"]) == textes.CHAMPS.keys()
+
+
+def test_bodies_refuse_unknown_fields_and_every_field_is_described() -> None:
+    schemas = le_document()["components"]["schemas"]
+    corps = {
+        reference.rpartition("/")[2]
+        for *_, operation in operations()
+        for reference in _references(operation.get("requestBody", {}))
+    }
+    a_voir, vus = list(corps), set()
+    while a_voir:
+        nom = a_voir.pop()
+        vus.add(nom)
+        a_voir += [r for ref in _references(schemas[nom]) if (r := ref.rpartition("/")[2]) not in vus]
+    assert {"DemandeInscription", "Adresse", "Representant", "Essai", "LienSuivi", "CorrectionContacts", "Noms"} <= vus
+    for nom in vus:
+        assert schemas[nom]["additionalProperties"] is False, nom
+        assert schemas[nom]["description"], nom
+        for champ, propriete in schemas[nom]["properties"].items():
+            decrit = propriete.keys() & {"title", "description", "$ref", "anyOf", "const"}
+            assert decrit, f"{nom}.{champ}"
+            for exemple in propriete.get("examples", ()):
+                valideur(propriete).validate(exemple)
+
+
+def test_who_may_call_what_is_told_and_links_lead_somewhere() -> None:
+    identifiants = {o["operationId"]: o for *_, o in operations()}
+    for chemin, _, operation in operations():
+        attendu: list[Any] = [{"secretInscription": []}] if chemin.startswith("/v1/inscriptions/{id}") else []
+        assert operation["security"] == attendu, chemin
+        parametres = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
+        assert parametres == set(re.findall(r"{(\w+)}", chemin))
+    liens = identifiants["inscrire"]["responses"]["201"]["links"].values()
+    assert {lien["operationId"] for lien in liens} <= identifiants.keys()
+    for lien in liens:
+        noms = {p["name"] for p in identifiants[lien["operationId"]]["parameters"]}
+        assert lien["parameters"].keys() <= noms
+    # A key on every POST that creates or sends.
+    avec_cle = {o["operationId"] for *_, o in operations() if "Idempotency-Key" in {p["name"] for p in o["parameters"]}}
+    assert avec_cle == {"inscrire", "demanderActivation", "renvoyerCode"}
+
+
+def _references(noeud: Any) -> Iterator[str]:
+    if isinstance(noeud, dict) and "$ref" in noeud:
+        yield noeud["$ref"]
+    for fils in noeud.values() if isinstance(noeud, dict) else noeud if isinstance(noeud, list) else ():
+        yield from _references(fils)
+
+
+async def test_the_document_is_served_in_the_language_of_its_reader(service: Service) -> None:
+    francais, anglais = [
+        (await service.http.get("/openapi.json", headers={"Accept-Language": langue})).json() for langue in ("fr", "en")
+    ]
+    assert francais == le_document()
+    assert francais["info"]["description"] != anglais["info"]["description"]
+    assert francais.keys() == anglais.keys()
+    for chemin, methode, operation in operations():
+        for cle in ("summary", "description"):
+            assert operation[cle] != anglais["paths"][chemin][methode][cle]
+
+
+# The few pages
+
+
+class _Page(HTMLParser):
+    """What a page loads, and its inline blocks."""
+
+    def __init__(self, contenu: str) -> None:
+        super().__init__()
+        self.adresses: list[str] = []
+        self.blocs: dict[str, list[str]] = {"script": [], "style": []}
+        self.langue = ""
+        self._bloc: list[str] | None = None
+        self.feed(contenu)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributs = dict(attrs)
+        assert not [nom for nom in attributs if nom.startswith("on") or nom == "style"]
+        self.adresses += [v for nom, v in attrs if nom in ("src", "href", "action") and v]
+        self.langue = self.langue or (attributs.get("lang") or "" if tag == "html" else "")
+        if tag in self.blocs and "src" not in attributs:
+            self._bloc = self.blocs[tag]
+            self._bloc.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self._bloc:
+            self._bloc[-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.blocs:
+            self._bloc = None
+
+
+def _empreintes(blocs: list[str]) -> set[str]:
+    return {f"'sha256-{b64encode(sha256(bloc.encode()).digest()).decode()}'" for bloc in blocs}
+
+
+def _regles(csp: str) -> dict[str, set[str]]:
+    return {nom: set(valeurs) for nom, *valeurs in (regle.split() for regle in csp.split(";"))}
+
+
+async def test_the_activation_page_is_inert_and_loads_nothing_from_anywhere(service: Service) -> None:
+    for langue in ("fr", "en"):
+        reponse = await service.http.get("/activation", headers={"Accept-Language": langue})
+        page, regles = _Page(reponse.text), _regles(reponse.headers["content-security-policy"])
+        assert reponse.headers["content-type"].startswith("text/html")
+        assert reponse.headers["cache-control"] == "no-store"
+        assert page.langue == langue
+        assert page.adresses == []
+        assert "⟦" not in reponse.text
+        assert not re.search(r"https?://", reponse.text)
+        assert [len(blocs) for blocs in page.blocs.values()] == [1, 1]
+        assert regles["default-src"] == {"'none'"}
+        assert regles["script-src"] == _empreintes(page.blocs["script"])
+        assert regles["style-src"] == _empreintes(page.blocs["style"])
+        assert regles["connect-src"] == {"'self'"}
+        for nom in ("base-uri", "form-action", "frame-ancestors"):
+            assert regles[nom] == {"'none'"}
+
+
+async def test_the_catalogue_has_a_place_for_every_code_to_which_its_type_leads(service: Service) -> None:
+    for langue, rang in (("fr", 0), ("en", 1)):
+        entetes = {"Accept-Language": langue}
+        tout = (await service.http.get("/erreurs", headers=entetes)).text
+        assert "⟦" not in tout
+        for famille, statut in STATUTS.items():
+            seul = await service.http.get(f"/erreurs/{famille.code}", headers=entetes)
+            assert _Page(seul.text).langue == langue
+            for texte in (tout, seul.text):
+                assert f"<code>{famille.code}</code> · {statut}" in texte
+                assert textes.titre(famille.code, "en" if rang else "fr").replace("'", "&#x27;") in texte
+
+
+async def test_the_api_pages_are_served_with_all_they_load(service: Service) -> None:
+    reponse = await service.http.get("/docs")
+    page = _Page(reponse.text)
+    assert _regles(reponse.headers["content-security-policy"])["script-src"] == {"'self'"}
+    assert page.blocs == {"script": [], "style": []}
+    types = {"css": "text/css", "js": "text/javascript", "png": "image/png", "json": "application/json"}
+    for adresse in page.adresses:
+        assert adresse.startswith("/")
+        fichier = await service.http.get(adresse)
+        assert fichier.status_code == 200
+        assert fichier.headers["content-type"].startswith(types[adresse.rpartition(".")[2]])
+    assert '"/openapi.json"' in (await service.http.get("/docs/comptoir.js")).text
+
+
+async def test_the_mailbox_shows_what_was_sent_and_is_emptied_on_demand(service: Service) -> None:
+    await service.inscrit(une_demande(activer_par="sms"))
+    await service.livrer()
+    json = {"Accept": "application/json"}
+    [message] = (await service.http.get("/dev/messages", headers=json)).json()["messages"]
+    assert message.keys() == {"id", "canal", "destination", "objet", "texte", "html", "envoye_le"}
+    assert (message["canal"], message["destination"], message["html"]) == ("sms", "+33612345678", None)
+    ailleurs = await service.http.get("/dev/messages", params={"destination": "+33698765432"}, headers=json)
+    assert ailleurs.json() == {"messages": []}
+    page = await service.http.get("/dev/messages")
+    assert page.headers["content-type"].startswith("text/html")
+    assert _regles(page.headers["content-security-policy"])["script-src"] == _empreintes(_Page(page.text).blocs["script"])
+    assert (await service.http.delete("/dev/messages")).status_code == 204
+    assert (await service.http.get("/dev/messages", headers=json)).json() == {"messages": []}

@@ -1,0 +1,221 @@
+"""Logs: what a whole journey writes holds neither secret nor person, one line an event; what is printed by mistake, neither."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.http.identifiants import ContexteMotDePasse, DemandeEvaluation
+from app.journal import Formateur
+from app.settings import Settings
+from app.usecases.appel import Appel
+from app.usecases.identifiants import Noms
+from domain.activation import Essai, Jeton, LienSuivi
+from domain.compte import CompteEnAttente, Contact, NouveauCompte
+from domain.formulaire import lire
+from domain.inscription import CorrectionContacts, DemandeInscription, InscriptionCreee
+from domain.jetons import Cle, Trousseau
+from domain.message import Message, Rendu
+from domain.ports import MessageRecu
+from tests.builders import des_outils, un_citoyen, un_representant, une_adresse, une_association, une_demande, une_entreprise
+from tests.service import Service, refus
+
+CANARIS = ("Canari!73orage", "canari-mail@exemple.fr", "canari-mail", "0612349876", "612349876", "0139987654", "139987654",
+           "Canarinom", "Canariprenom", "canarinom", "Canarirue", "Canarisociale", "1987-06-05", "192.0.2.10")  # fmt: skip
+
+
+def une_personne(**changes: Any) -> dict[str, Any]:
+    profil = un_citoyen(nom_naissance="Canarinom", nom_usage="Canarinom", prenom="Canariprenom", date_naissance="1987-06-05")
+    contacts = {"email": "canari-mail@exemple.fr", "telephone_mobile": "0612349876", "telephone_fixe": "0139987654"}
+    return une_demande(profil, mot_de_passe="Canari!73orage", **contacts) | changes
+
+
+def une_organisation() -> dict[str, Any]:
+    representant = un_representant(nom="Canarinom", prenom="Canariprenom")
+    return une_entreprise(raison_sociale="Canarisociale", adresse=une_adresse(ligne1="3 Canarirue"), representant=representant)
+
+
+class Recueil(logging.Handler):
+    """Every record of every logger, as it would be written."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.setFormatter(Formateur())
+        self.lignes: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # The tests' own client.
+        if not record.name.startswith(("httpx", "httpcore")):
+            self.lignes.append(self.format(record))
+
+
+@pytest.fixture
+def recueil() -> Iterator[Recueil]:
+    recueil, racine = Recueil(), logging.getLogger()
+    niveau = racine.level
+    racine.addHandler(recueil)
+    racine.setLevel(logging.DEBUG)
+    yield recueil
+    racine.setLevel(niveau)
+    racine.removeHandler(recueil)
+
+
+async def test_a_whole_journey_writes_neither_secret_nor_person(settings: Settings, recueil: Recueil) -> None:
+    secrets: list[str] = []
+    async with Service(settings) as service:
+        for demande in (une_personne(activer_par="sms"), une_personne(profil=une_organisation(), activer_par="sms")):
+            inscription = (await service.inscrire(demande, cle="canari-cle")).json()
+            await service.demander(inscription, "email")
+            code, lien = await service.code("+33612349876"), await service.lien("canari-mail@exemple.fr")
+            secrets += [inscription["secret"], code, await service.code("canari-mail@exemple.fr"), lien]
+            await service.essayer(inscription, inscription["activation"], f"{(int(code) + 1) % 10**6:06d}")
+            await service.renvoyer(inscription, inscription["activation"])
+            await service.corriger(inscription, telephone_mobile="0612349876", email="canari-mail@exemple.fr")
+            await service.suivre(lien)
+            await service.suivre(lien)
+            await service.lire(inscription)
+            await service.sql.execute("delete from idempotence")
+        await service.annuler(await service.inscrit(une_personne()))
+        await _refuses(service)
+        await _en_panne(service, settings)
+
+    assert len([ligne for ligne in recueil.lignes if '"comptoir.' in ligne]) > 30
+    for ligne in recueil.lignes:
+        assert not [valeur for valeur in (*CANARIS, *secrets, "canari-cle") if valeur in ligne], ligne[:2000]
+
+
+async def _refuses(service: Service) -> None:
+    http = service.http
+    await service.inscrire(une_personne(email="canari-mail@exemple.fr, x@y.fr", identifiant="canarinom@exemple.fr"))
+    await service.inscrire(une_personne() | {"Canarinom": "Canari!73orage"})
+    await http.post(
+        "/v1/inscriptions", content=b'{"mot_de_passe": "Canari!73orage"', headers={"Content-Type": "application/json"}
+    )
+    await http.post("/v1/inscriptions/controles", json=une_personne(identifiant="canariprenom.canarinom"))
+    await http.post("/v1/mots-de-passe/evaluations", json={"mot_de_passe": "Canari!73orage", "contexte": {"nom": "Canarinom"}})
+    await http.post("/v1/identifiants/propositions", json={"prenom": "Canariprenom", "nom": "Canarinom"})
+    for chemin in ("/v1/identifiants/canarinom", "/Canarinom", "/v1/profils/Canarinom", "/v1/configuration?email=canari-mail"):
+        await http.get(
+            chemin, headers={"Authorization": "Bearer Canari!73orage", "User-Agent": "Canarinom", "Referer": "Canarinom"}
+        )
+    await service.suivre("Canari!73orage" * 4)
+
+
+async def _en_panne(service: Service, settings: Settings) -> None:
+    """Faults of ours, whose texts quote the row, the statement and its parameters."""
+    await service.sql.execute(
+        "create function casser() returns trigger language plpgsql as"
+        " $$ begin raise exception 'en panne: % %', new, new.valeur using detail = new.valeur; end $$"
+    )
+    await service.sql.execute("create trigger casser before insert on contacts for each row execute function casser()")
+    assert refus(await service.inscrire(une_personne())) == (500, "erreur_interne")
+    await service.sql.execute("drop trigger casser on contacts")
+    await service.sql.execute("alter table contacts add constraint refuser check (valeur !~ 'canari') not valid")
+    assert refus(await service.inscrire(une_personne())) == (500, "erreur_interne")
+    await service.sql.execute("alter table contacts drop constraint refuser")
+    # And a mailbox that cannot be written.
+    await service.inscrit(une_personne(activer_par="email"))
+    boite = Path(settings.data_dir) / "messages"
+    boite.rename(boite.with_name("ailleurs"))
+    boite.touch()
+    await service.livrer()
+
+
+async def test_a_request_is_one_line_that_tells_its_route_and_not_its_path(settings: Settings, recueil: Recueil) -> None:
+    async with Service(settings) as service:
+        inscription = await service.inscrit(une_personne())
+        recueil.lignes.clear()
+        await service.http.get("/v1/identifiants/canarinom", headers={"X-Request-Id": "essai-journal"})
+        await service.lire(inscription)
+        await service.http.request("GET\r\nX-Faux: 1", "/nulle\npart")
+    acces = [json.loads(ligne) for ligne in recueil.lignes if '"comptoir.acces"' in ligne]
+    assert [(a["route"], a["statut"], a["methode"]) for a in acces] == [
+        ("/v1/identifiants/{identifiant:str}", 200, "GET"),
+        ("/v1/inscriptions/{id:uuid}", 200, "GET"),
+        ("-", 404, "GET\r\nX-Faux: 1"),
+    ]
+    assert acces[0]["request_id"] == "essai-journal"
+    assert acces[0].keys() == {
+        "instant", "niveau", "source", "message", "request_id", "methode", "route", "statut", "duree_ms"
+    }  # fmt: skip
+    assert datetime.fromisoformat(acces[0]["instant"]).tzinfo == UTC
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(acces[0]["instant"])).total_seconds()) < 60
+
+
+async def test_a_fault_is_one_line_with_its_places_and_types_and_the_id_that_the_client_was_given(
+    settings: Settings, recueil: Recueil
+) -> None:
+    async with Service(settings) as service:
+        await service.sql.execute("alter table contacts rename to ailleurs")
+        reponse = await service.inscrire(une_personne())
+    [faute] = [json.loads(ligne) for ligne in recueil.lignes if '"erreur interne"' in ligne]
+    assert faute["niveau"] == "ERROR"
+    assert faute["request_id"] == reponse.json()["request_id"]
+    types, *cadres = faute["exc_info"].splitlines()
+    assert "UndefinedTableError" in types
+    assert any("adapters/postgres/comptes.py" in cadre for cadre in cadres)
+
+
+def test_whatever_is_logged_is_one_line_of_json() -> None:
+    enregistrement = logging.makeLogRecord({"msg": "a\nb\r\nc %s", "args": ("\x1b[31m\u2028\x00é",), "levelname": "INFO"})
+    ligne = Formateur().format(enregistrement)
+    assert not set(ligne) & {"\n", "\r", "\x1b", "\x00"}
+    assert json.loads(ligne)["message"] == "a\nb\r\nc \x1b[31m\u2028\x00é"
+
+
+def _porteurs() -> list[Any]:
+    """One of each thing that holds a secret or a person."""
+    outils = des_outils()
+    demandes = [
+        lire(une_personne(profil=p), DemandeInscription, outils) for p in (une_personne()["profil"], une_organisation())
+    ]
+    association = une_association(denomination="Canarisociale", representant=un_representant(nom="Canarinom"))
+    contact = Contact("email", "canari-mail@exemple.fr")
+    jeton = Jeton(id=uuid4(), compte_id=uuid4(), canal="sms", destination="+33612349876", cle_id="essai")
+    message = {
+        "id": uuid4(),
+        "canal": "email",
+        "destination": "canari-mail@exemple.fr",
+        "objet": "Canarinom",
+        "texte": "Canarinom",
+    }
+    compte: dict[str, Any] = {"id": UUID(int=0), "identifiant": "canarinom", "langue": "fr", "contacts": (contact,)}
+    return [
+        *demandes,
+        *(d.profil for d in demandes),
+        demandes[1].profil.adresse,  # type: ignore[union-attr]
+        lire(une_personne(profil=association), DemandeInscription, outils).profil,
+        lire({"email": "canari-mail@exemple.fr"}, CorrectionContacts, outils),
+        Essai(code="Canarinom"),
+        LienSuivi(jeton="Canarinom"),
+        Noms(nom="Canarinom"),
+        DemandeEvaluation(mot_de_passe="Canari!73orage"),
+        ContexteMotDePasse(nom="Canarinom"),
+        InscriptionCreee(id=UUID(int=0), etat="en_attente", profil="citoyen", identifiant="canarinom", expire_le=datetime.now(UTC),
+                         canaux=[], activation=None, secret="Canari!73orage"),
+        NouveauCompte(base="canarinom", profil=demandes[0].profil, empreinte_mdp="Canari!73orage", **compte),
+        CompteEnAttente(etat="actif", type="citoyen", expire_le=datetime.now(UTC), expiree=False, activations=(), **compte),
+        contact,
+        jeton,
+        Message(id=uuid4(), canal="sms", modele="activation", langue="fr", identifiant="canarinom", jeton=jeton, perime=False,
+                tentatives=1),
+        Rendu(**message),
+        MessageRecu(html=None, envoye_le=datetime.now(UTC), **message),
+        Cle("essai", b"Canari!73orage"),
+        Trousseau((Cle("essai", b"Canari!73orage"),)),
+        Appel(client="192.0.2.10", corps=b"Canari!73orage", cle_idempotence="Canarinom"),
+        Settings(database_url="postgresql://x:Canari!73orage@y/z", smtp_url="smtps://Canarinom", secret_keys="Canari!73orage"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("porteur", _porteurs(), ids=lambda p: type(p).__name__)
+def test_what_holds_a_secret_or_a_person_prints_without_it(porteur: Any) -> None:
+    for ecrit in (repr(porteur), str(porteur), f"{porteur}", repr([porteur])):
+        assert not [valeur for valeur in CANARIS if valeur in ecrit]
