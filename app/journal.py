@@ -19,13 +19,14 @@ class Formateur(MsgspecFormatter):
         self.converter = __import__("time").gmtime
 
     def formatException(self, ei: Any) -> str:  # noqa: N802
-        """The chain of types, and the frames of the last."""
+        """The chain of types, and the frames of the last: ours, and the three innermost."""
         chaine, erreur = [], ei[1]
         while erreur is not None:
             chaine.append(type(erreur).__qualname__)
             erreur = erreur.__cause__ or erreur.__context__
-        cadres = [f"{c.filename}:{c.lineno} {c.name}" for c in traceback.extract_tb(ei[2])]
-        return " < ".join(chaine) + "\n" + "\n".join(cadres[-15:])
+        cadres = traceback.extract_tb(ei[2])
+        lus = [c for rang, c in enumerate(cadres, 3) if rang >= len(cadres) or "site-packages" not in c.filename]
+        return "\n".join([" < ".join(chaine), *(f"{c.filename}:{c.lineno} {c.name}" for c in lus)])
 
 
 CONFIGURATION: dict[str, Any] = {

@@ -253,6 +253,9 @@ class MessageRecu(Struct, frozen=True, kw_only=True):
     html: str | None
     envoye_le: datetime
 
+    def __repr__(self) -> str:
+        return f"MessageRecu(id={self.id}, canal={self.canal})"
+
 
 @runtime_checkable
 class Boite(Protocol):

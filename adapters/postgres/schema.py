@@ -23,6 +23,7 @@ _DROITS = """
     grant execute on all functions in schema public to "{role}";
     revoke update, delete on actes_juridiques from "{role}";
     revoke update, delete on documents_juridiques from "{role}";
+    revoke insert, update, delete on alembic_version from "{role}";
 """
 
 

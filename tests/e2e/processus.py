@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -113,6 +114,14 @@ class Comptoir:
 
     def journal(self) -> str:
         return self._journal.read_text(errors="replace")
+
+    def evenements(self) -> list[dict[str, Any]]:
+        """The lines of the log that are events."""
+        return [json.loads(ligne) for ligne in self.journal().splitlines() if ligne.startswith("{") and ligne.endswith("}")]
+
+    def fautes(self) -> list[dict[str, Any]]:
+        """The events that a service in good health does not log."""
+        return [e for e in self.evenements() if e["niveau"] in ("ERROR", "CRITICAL") or "exc_info" in e]
 
     def processus_api(self) -> list[int]:
         """The API processes, as the server tells them in its log: the latest of each number."""

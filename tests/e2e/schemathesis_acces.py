@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -38,8 +39,8 @@ def before_call(_: Any, case: Any, __: Any) -> None:
 
 def _abreger_l_attente(case: Any) -> None:
     """A long-poll waits as long as it is asked to: one second shows as much."""
-    if isinstance(attendre := (case.query or {}).get("attendre"), int) and 1 < attendre <= 25:
-        case.query["attendre"] = 1
+    if re.fullmatch("[0-9]{1,2}", str((case.query or {}).get("attendre"))) and 1 < int(case.query["attendre"]) <= 25:
+        case.query["attendre"] = "1"
 
 
 def _inscrire_pour_de_bon(case: Any) -> None:

@@ -134,12 +134,12 @@ async def test_a_request_is_one_line_that_tells_its_route_and_not_its_path(setti
         recueil.lignes.clear()
         await service.http.get("/v1/identifiants/canarinom", headers={"X-Request-Id": "essai-journal"})
         await service.lire(inscription)
-        await service.http.request("GET\r\nX-Faux: 1", "/nulle\npart")
+        await service.http.request("GET\r\nFAUX", "/nulle%0Apart")
     acces = [json.loads(ligne) for ligne in recueil.lignes if '"comptoir.acces"' in ligne]
     assert [(a["route"], a["statut"], a["methode"]) for a in acces] == [
         ("/v1/identifiants/{identifiant:str}", 200, "GET"),
         ("/v1/inscriptions/{id:uuid}", 200, "GET"),
-        ("-", 404, "GET\r\nX-Faux: 1"),
+        ("-", 404, "GET\r\nFAUX"),
     ]
     assert acces[0]["request_id"] == "essai-journal"
     assert acces[0].keys() == {
@@ -179,13 +179,7 @@ def _porteurs() -> list[Any]:
     association = une_association(denomination="Canarisociale", representant=un_representant(nom="Canarinom"))
     contact = Contact("email", "canari-mail@exemple.fr")
     jeton = Jeton(id=uuid4(), compte_id=uuid4(), canal="sms", destination="+33612349876", cle_id="essai")
-    message = {
-        "id": uuid4(),
-        "canal": "email",
-        "destination": "canari-mail@exemple.fr",
-        "objet": "Canarinom",
-        "texte": "Canarinom",
-    }
+    message: dict[str, Any] = {"id": uuid4(), "canal": "email", "destination": "canari-mail@exemple.fr", "objet": "Canarinom"}
     compte: dict[str, Any] = {"id": UUID(int=0), "identifiant": "canarinom", "langue": "fr", "contacts": (contact,)}
     return [
         *demandes,
@@ -198,16 +192,16 @@ def _porteurs() -> list[Any]:
         Noms(nom="Canarinom"),
         DemandeEvaluation(mot_de_passe="Canari!73orage"),
         ContexteMotDePasse(nom="Canarinom"),
-        InscriptionCreee(id=UUID(int=0), etat="en_attente", profil="citoyen", identifiant="canarinom", expire_le=datetime.now(UTC),
-                         canaux=[], activation=None, secret="Canari!73orage"),
+        InscriptionCreee(id=UUID(int=0), etat="en_attente", profil="citoyen", identifiant="canarinom", canaux=[],
+                         expire_le=datetime.now(UTC), activation=None, secret="Canari!73orage"),
         NouveauCompte(base="canarinom", profil=demandes[0].profil, empreinte_mdp="Canari!73orage", **compte),
         CompteEnAttente(etat="actif", type="citoyen", expire_le=datetime.now(UTC), expiree=False, activations=(), **compte),
         contact,
         jeton,
         Message(id=uuid4(), canal="sms", modele="activation", langue="fr", identifiant="canarinom", jeton=jeton, perime=False,
                 tentatives=1),
-        Rendu(**message),
-        MessageRecu(html=None, envoye_le=datetime.now(UTC), **message),
+        Rendu(texte="Canarinom", **message),
+        MessageRecu(texte="Canarinom", html=None, envoye_le=datetime.now(UTC), **message),
         Cle("essai", b"Canari!73orage"),
         Trousseau((Cle("essai", b"Canari!73orage"),)),
         Appel(client="192.0.2.10", corps=b"Canari!73orage", cle_idempotence="Canarinom"),

@@ -1,0 +1,126 @@
+"""Proof of what was accepted: written once, by nobody rewritten; texts immutable, tied to their hash."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import date
+
+import asyncpg
+import pytest
+
+from adapters.postgres.documents import PgDocuments
+from adapters.postgres.lectures import Lectures
+from app.settings import Settings
+from tests.builders import une_demande
+from tests.service import Service, publier
+
+TABLES = ("actes_juridiques", "documents_juridiques")
+
+
+@pytest.fixture
+async def application(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
+    """The role that serves requests, by SQL."""
+    connexion = await asyncpg.connect(settings.database_url)
+    yield connexion
+    await connexion.close()
+
+
+@pytest.mark.parametrize("qui", ["application", "proprietaire"])
+async def test_nobody_rewrites_nor_deletes_a_proof_or_a_text(
+    service: Service, application: asyncpg.Connection, proprietaire: asyncpg.Connection, qui: str
+) -> None:
+    await service.inscrit(une_demande(diffusion={"email": True}))
+    connexion = {"application": application, "proprietaire": proprietaire}[qui]
+    avant = [await service.sql.fetch(f"select t::text from {table} t order by 1") for table in TABLES]  # noqa: S608
+    for ordre in (
+        "update actes_juridiques set valeur = not valeur",
+        "update actes_juridiques set fait_le = fait_le",
+        "delete from actes_juridiques",
+        "delete from actes_juridiques where false or id > 0",
+        "truncate actes_juridiques",
+        "update documents_juridiques set texte = 'x', sha256 = encode(sha256('x'), 'hex')",
+        "update documents_juridiques set en_vigueur_le = '2999-01-01'",
+        "delete from documents_juridiques",
+        "truncate documents_juridiques cascade",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connexion.execute(ordre)
+    assert [await service.sql.fetch(f"select t::text from {table} t order by 1") for table in TABLES] == avant  # noqa: S608
+
+
+async def test_the_application_cannot_alter_the_schema(service: Service, application: asyncpg.Connection) -> None:
+    await service.inscrit(une_demande())
+    for ordre in (
+        "create table pirate ()",
+        "create function pirate() returns int language sql as 'select 1'",
+        "create or replace function horloge() returns timestamptz language sql volatile as 'select now()'",
+        "create schema pirate",
+        "alter table comptes add column pirate int",
+        "alter table actes_juridiques disable trigger all",
+        "alter table actes_juridiques drop constraint actes_nature_connue",
+        "drop trigger immuable on actes_juridiques",
+        "create trigger pirate before insert on comptes for each row execute function immuable()",
+        "drop table actes_juridiques",
+        "drop index comptes_abandonnes",
+        "truncate comptes cascade",
+        "set session_replication_role = replica",
+        "grant update on actes_juridiques to comptoir",
+        "update alembic_version set version_num = '0001'",
+    ):
+        try:
+            await application.execute(ordre)
+        except asyncpg.InsufficientPrivilegeError:
+            continue
+        # A grant of what one does not have is only a warning.
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await application.execute("update actes_juridiques set valeur = valeur")
+        assert ordre.startswith("grant"), ordre
+    pouvoirs = "select rolsuper, rolcreaterole, rolcreatedb, rolbypassrls from pg_roles where rolname = 'comptoir'"
+    assert not any(await service.sql.fetchrow(pouvoirs))
+
+
+async def test_a_sign_up_given_up_takes_its_own_lines_along(service: Service) -> None:
+    partie, restee = await service.inscrit(une_demande()), await service.inscrit(une_demande())
+    await service.annuler(partie)
+    lignes = await service.sql.fetch("select distinct compte_id::text from actes_juridiques")
+    assert [ligne[0] for ligne in lignes] == [restee["id"]]
+
+
+async def test_a_line_names_a_text_that_exists_and_a_text_has_its_own_hash(service: Service) -> None:
+    inscription = await service.inscrit(une_demande())
+    ligne = "insert into actes_juridiques (compte_id, nature, objet, valeur, document_code, document_version, document_sha256,"
+    ligne += " langue, requete_id) values ($1, $2, 'cgu', true, 'cgu', $3, 'x', 'fr', '')"
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await service.sql.execute(ligne, inscription["id"], "acceptation", "1789-08")
+    with pytest.raises(asyncpg.CheckViolationError):
+        await service.sql.execute(ligne, inscription["id"], "consentement_force", "2026-11")
+    for code, texte, sha256, faute in (
+        ("cgu", "x", "y", asyncpg.CheckViolationError),
+        ("reglement", "x", "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", asyncpg.CheckViolationError),
+    ):
+        with pytest.raises(faute):
+            await service.sql.execute(
+                "insert into documents_juridiques (code, version, titre, texte, sha256, en_vigueur_le)"
+                " values ($1, '2', 't', $2, $3, '2026-01-01')",
+                code, texte, sha256,
+            )  # fmt: skip
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await publier(service, "2026-11", "autre")
+
+
+async def test_the_version_in_force_is_the_latest_whose_day_has_come(service: Service, settings: Settings) -> None:
+    assert settings.database_url
+    async with Lectures(settings.database_url, 1) as lectures:
+        documents = PgDocuments(lectures)
+        assert {code: v.version for code, v in (await documents.en_vigueur()).items()} == {"cgu": "2026-11", "rgpd": "2026-11"}
+        await publier(service, "demain", "b", date(2999, 1, 1))
+        await publier(service, "ancienne", "c", date(2020, 1, 1))
+        assert (await documents.en_vigueur())["cgu"].version == "2026-11"
+        await publier(service, "aujourdhui", "d")
+        # Of two published for one day, the later.
+        await publier(service, "aujourdhui-bis", "e")
+        assert (await documents.en_vigueur())["cgu"].version == "aujourdhui-bis"
+        lu = await documents.document("cgu", "ancienne")
+        assert lu is not None
+        assert (lu.texte, lu.en_vigueur_le) == ("c", date(2020, 1, 1))
+        assert await documents.document("cgu", "absente") is None
