@@ -15,8 +15,8 @@ from domain.jetons import CleRetiree
 from domain.message import BAIL, TENTATIVES_INTERNES, EnvoiDiffere, EnvoiRefuse, Message, delai
 from domain.ports import Expediteur, FileMessages, Gabarits, Menage, Signaux, Systeme
 
-# Seconds: the longest a lane sleeps without news, the shortest it sleeps at all, and between two cleanings.
-_VEILLE, _REPIT, _MENAGE = 15.0, 0.05, 600.0
+# Seconds: the longest a lane sleeps without news, the shortest it sleeps at all, after a fault, and between two cleanings.
+_VEILLE, _REPIT, _REPRISE, _MENAGE = 15.0, 0.05, 1.0, 600.0
 
 _journal = logging.getLogger("comptoir.distribution")
 
@@ -46,8 +46,13 @@ class Distribution:
         message = await self._file.louer(canal, BAIL)
         if message is None:
             return False
-        # Shielded: a service that stops must not leave between handing over and marking.
-        await asyncio.shield(asyncio.ensure_future(self._traiter(message)))
+        traitement = asyncio.ensure_future(self._traiter(message))
+        try:
+            await asyncio.shield(traitement)
+        except asyncio.CancelledError:
+            # A service that stops does not leave between handing over and marking.
+            await traitement
+            raise
         return True
 
     async def _voie(self, canal: Canal) -> None:
@@ -60,6 +65,10 @@ class Distribution:
                             return
                 except Indisponible as panne:
                     await asyncio.sleep(panne.attendre)
+                except Exception:
+                    # A lane that died would leave every message waiting, and nobody would know.
+                    _journal.exception("voie en panne", extra={"canal": canal})
+                    await asyncio.sleep(_REPRISE)
 
     async def _traiter(self, message: Message) -> None:
         if message.perime:
@@ -101,4 +110,6 @@ class Distribution:
                 await self._menage.passer()
             except Indisponible:
                 _journal.info("ménage remis")
+            except Exception:
+                _journal.exception("ménage en panne")
             await asyncio.sleep(_MENAGE)

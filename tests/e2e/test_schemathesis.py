@@ -13,7 +13,7 @@ from tests.e2e.processus import Comptoir
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 ICI = Path(__file__).parent
-# Enough to see a field, a status or a header that is not as documented, and the same at each run; more, at random, are for a night.
+# Enough to see a field, a status or a header not as documented, and the same at each run; more, at random, are for a night.
 EXEMPLES, GRAINE = 10, 20261121
 
 
