@@ -151,9 +151,11 @@ def _lire(environ: Mapping[str, str], fautes: list[str]) -> dict[str, str]:
             fautes.append(f"{nom}: given both directly and by {nom}_FILE")
         elif fichier:
             try:
-                brut[champ.name] = Path(fichier).read_text().strip()
+                brut[champ.name] = Path(fichier).read_text(encoding="utf-8").strip()
             except OSError as faute:
                 fautes.append(f"{nom}_FILE: {faute.strerror}")
+            except UnicodeDecodeError:
+                fautes.append(f"{nom}_FILE: not in UTF-8")
         elif environ.get(nom):
             brut[champ.name] = environ[nom]
     return brut

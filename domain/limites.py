@@ -58,7 +58,8 @@ class Regulateur:
         """One message to one destination."""
         if not self._reglage.actives:
             return []
-        limites = [self._limite(f"{canal}/destination", destination, *ENVOIS_PAR_DESTINATION[canal])]
+        # In lower case: few mailboxes tell "Ines@" from "ines@", and each writing would be one more allowance.
+        limites = [self._limite(f"{canal}/destination", destination.lower(), *ENVOIS_PAR_DESTINATION[canal])]
         if canal == "sms":
             limites += [
                 self._limite("sms/compte", compte.hex, *SMS_PAR_COMPTE),

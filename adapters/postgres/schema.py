@@ -44,11 +44,10 @@ def _a_jour(connexion: Connection, role: str | None) -> bool:
     """Nothing to do: alembic, a quarter of a second of imports, is not even loaded."""
     if not connexion.execute(text("select to_regclass('alembic_version') is not null")).scalar():
         return False
-    droits = (
-        role is None
-        or connexion.execute(text("select has_table_privilege(:role, 'outbox', 'insert')"), {"role": role}).scalar()
-    )
-    return bool(droits) and _revision(connexion) == derniere_version()
+    if _revision(connexion) != derniere_version():
+        return False
+    droits = text("select has_table_privilege(:role, 'outbox', 'insert')")
+    return role is None or bool(connexion.execute(droits, {"role": role}).scalar())
 
 
 def _alembic(connexion: Connection, version: str) -> None:

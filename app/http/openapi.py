@@ -11,6 +11,7 @@ from typing import Any
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from app.http import textes
@@ -60,7 +61,8 @@ def configuration(version: str) -> OpenAPIConfig:
                 )
             }
         ),
-        render_plugins=[],
+        # At least one, else Litestar adds all of its own; closed like all that declares no access.
+        render_plugins=[JsonRenderPlugin()],
         path="/_openapi",
     )
 

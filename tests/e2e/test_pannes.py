@@ -6,6 +6,7 @@ The checks read the tables and the messages by themselves, with a canonical form
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 import signal
@@ -15,7 +16,6 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
-from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -93,35 +93,36 @@ async def jusqu_a(condition: Callable[[], Any], delai: float = 30.0) -> None:
 
 
 class Faucheuse:
-    """Kills API processes and delivery workers in turn at random, and starts the workers again."""
+    """Kills API processes and delivery workers at random, as fast as they come back; starts the workers again."""
 
     def __init__(self, serve: Comptoir, livreurs: list[Comptoir], graine: int) -> None:
         self._serve, self._livreurs = serve, livreurs
         self._alea = random.Random(graine)  # noqa: S311
-        self._rang = count()
         self.api = self.livraison = 0
 
     async def faucher(self) -> None:
-        while True:
-            await asyncio.sleep(self._alea.uniform(0.2, 0.6))
-            if self._alea.random() < 0.4:
-                self._tuer_api()
-            else:
-                await self._tuer_livreur()
+        await asyncio.gather(self._faucher_api(), self._faucher_livreurs())
 
-    def _tuer_api(self) -> None:
+    async def _faucher_api(self) -> None:
         """One after the other: two deaths of one process within six seconds are a crash loop to its supervisor, which stops."""
-        demarres = sum("Started worker-" in e["message"] for e in self._serve.evenements())
-        if demarres == 2 + self.api:
-            os.kill(self._serve.processus_api()[next(self._rang) % 2], signal.SIGKILL)
+        for rang in itertools.cycle((0, 1)):
+            await jusqu_a(self.api_debout)
+            await asyncio.sleep(self._alea.uniform(0, 0.6))
+            os.kill(self._serve.processus_api()[rang], signal.SIGKILL)
             self.api += 1
 
-    async def _tuer_livreur(self) -> None:
-        livreur = self._alea.choice(self._livreurs)
-        livreur.processus.kill()
-        assert await asyncio.to_thread(livreur.processus.wait) == -signal.SIGKILL, livreur.journal()
-        livreur.lancer()
-        self.livraison += 1
+    async def _faucher_livreurs(self) -> None:
+        while True:
+            await asyncio.sleep(self._alea.uniform(0.5, 2.5))
+            livreur = self._alea.choice(self._livreurs)
+            livreur.processus.kill()
+            assert await asyncio.to_thread(livreur.processus.wait) == -signal.SIGKILL, livreur.journal()
+            livreur.lancer()
+            self.livraison += 1
+
+    async def api_debout(self) -> bool:
+        """Whether both API processes are up, however often they died."""
+        return self._serve.journal().count("Started worker-") == 2 + self.api
 
 
 # Signing up
@@ -202,7 +203,7 @@ async def test_processes_killed_under_load_lose_nothing_double_nothing_and_send_
         print(f"{sum(e.reponses.count(0) for e in essais)} requests without an answer")
 
         # Everything calm again, and late enough for what the dead held to be free.
-        await jusqu_a(lambda: asyncio.to_thread(lambda: _demarres(serve) == 2 + faucheuse.api))
+        await jusqu_a(faucheuse.api_debout)
         await _avancer(sql)
         en_retard = [e for e in essais if e.en_retard]
         print(f"{len(en_retard)} sign-ups uncertain until calm came back")
@@ -218,10 +219,6 @@ async def test_processes_killed_under_load_lose_nothing_double_nothing_and_send_
         await _verifier_processus(sql, serve, livreurs, faucheuse)
         await _verifier_preuves(http, boite)
         _verifier_journaux([serve, *livreurs], essais, boite)
-
-
-def _demarres(serve: Comptoir) -> int:
-    return sum("Started worker-" in e["message"] for e in serve.evenements())
 
 
 async def _avancer(sql: Callable[..., Any]) -> None:
@@ -359,7 +356,7 @@ async def test_a_database_restarted_under_load_costs_a_few_503_and_nothing_that_
             return reponse
 
         async def inscrire(n: int) -> None:
-            numeros = count(n, 4)
+            numeros = itertools.count(n, 4)
             while not fini.is_set():
                 demande = une_demande(email=f"redemarrage-{next(numeros)}@exemple.fr", activer_par="email")
                 reponse = await demander("POST", "/v1/inscriptions", json=demande)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
+from app.settings import Settings
 from domain.activation import DELAI_RENVOI, ESSAIS_MAX
 from tests.builders import Corps, un_citoyen, une_association, une_demande, une_entreprise
 from tests.service import Service, champs_fautifs, porteur, publier, refus
@@ -302,6 +305,24 @@ async def test_a_sign_up_not_activated_in_seven_days_is_gone(service: Service) -
         assert refus(reponse) == (410, "inscription_expiree")
 
 
+async def test_a_server_key_is_replaced_without_breaking_what_was_given_out_under_the_former(settings: Settings) -> None:
+    ancienne = settings.secret_keys
+    neuve = "neuve:" + b64encode(bytes(range(32))).decode()
+    async with Service(settings) as service:
+        une, autre = [await service.inscrit(une_demande(activer_par="email", email=f"{n}@exemple.fr")) for n in "ab"]
+        code, lien = await service.code("a@exemple.fr"), await service.lien("b@exemple.fr")
+    async with Service(replace(settings, secret_keys=f"{neuve},{ancienne}")) as service:
+        assert (await service.essayer(une, une["activation"], code)).status_code == 200
+        assert (await service.renvoyer(autre, autre["activation"])).status_code == 202
+        assert await service.lien("b@exemple.fr") == lien
+        nouvelle = await service.inscrit(une_demande())
+    # Once the former is withdrawn, what it signed is worth nothing any more.
+    async with Service(replace(settings, secret_keys=neuve)) as service:
+        assert refus(await service.suivre(lien)) == (410, "lien_expire")
+        assert refus(await service.lire(autre)) == (401, "secret_invalide")
+        assert (await service.lire(nouvelle)).status_code == 200
+
+
 @pytest.mark.parametrize("canal", ["sms", "email"])
 async def test_whoever_waits_learns_at_once_that_the_account_is_active(service: Service, canal: str) -> None:
     inscription = await service.inscrit(une_demande(activer_par=canal))
@@ -358,6 +379,9 @@ async def test_giving_up_leaves_nothing_and_frees_the_identifiant_at_once(servic
     annulee = await service.annuler(inscription)
     assert (annulee.status_code, annulee.content) == (204, b"")
     assert [await service.compter(table) for table in TABLES] == [0] * len(TABLES)
+    for [table] in await service.sql.fetch("select tablename from pg_tables where schemaname = 'public'"):
+        lignes = await service.sql.fetch(f"select t::text from {table} t")  # noqa: S608
+        assert not [ligne for ligne in lignes if any(trace in ligne[0] for trace in (EMAIL, MOBILE, "Dupont", "ines"))], table
     for suite in (
         await service.annuler(inscription),
         await service.lire(inscription),

@@ -91,6 +91,9 @@ async def test_what_an_address_refuses(service: Service) -> None:
         ("/v1/documents-legaux/%00/versions/%ff", (404, "document_inconnu")),
         ("/v1/configuration?a=1&a=2", (400, "requete_invalide")),
         ("/v1/inscriptions/00000000-0000-4000-8000-000000000000", (401, "secret_invalide")),
+        # The framework's own pages.
+        ("/schema", (404, "introuvable")),
+        ("/_openapi/openapi.json", (401, "secret_invalide")),
     ):
         reponse = await service.http.get(chemin)
         assert refus(reponse) == attendu, chemin
