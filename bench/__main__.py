@@ -21,7 +21,7 @@ from bench.services import PROCESSES, Services
 
 def main() -> int:
     options = _options()
-    began = time.monotonic()
+    began, used = time.monotonic(), _used_by_others()
     folder = Path(tempfile.mkdtemp(prefix="comptoir-bench-"))
     # The database server runs as another user when we run as root.
     folder.chmod(0o755)
@@ -33,7 +33,9 @@ def main() -> int:
             done, broken = _play({n: s for n, s in scenes.items() if options.only in (None, n)}, services.log)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"\n{_machine()}; {time.monotonic() - began:.0f} s.\n\n{_table(done)}")
+    lasted = time.monotonic() - began
+    others = (_used_by_others() - used) / lasted
+    print(f"\n{_machine()}. {lasted:.0f} s, during which others kept {others:.1f} cores busy.\n\n{_table(done)}")
     return 1 if broken else 0
 
 
@@ -85,6 +87,15 @@ def _verdict(c: Comparison) -> str:
         return ""
     low, high = c.at_least or 0, c.at_most or float("inf")
     return "reached" if low <= median(c.ratios) <= high else "missed"
+
+
+def _used_by_others() -> float:
+    """Seconds of processor, since the machine started, of all but us and our ended children; 0 where it cannot be known."""
+    statistics = Path("/proc/stat")
+    if not statistics.exists():
+        return 0
+    user, nice, system, _, _, *others = statistics.read_text().split("\n", 1)[0].split()[1:9]
+    return sum(map(int, (user, nice, system, *others))) / os.sysconf("SC_CLK_TCK") - sum(os.times()[:4])
 
 
 def _machine() -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import stat
-import subprocess
-import sys
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import msgspec
@@ -164,21 +164,20 @@ def test_neither_settings_nor_their_faults_print_a_secret() -> None:
         assert CLE[4:] not in ecrit
 
 
-def test_development_keys_are_made_once_even_by_processes_that_start_together(tmp_path: Path) -> None:
-    programme = (
-        "import sys; from app.settings import Settings, cles; print(cles(Settings(data_dir=sys.argv[1]))[0].octets.hex())"
-    )
-    processus = [
-        subprocess.Popen([sys.executable, "-c", programme, str(tmp_path / "var")], stdout=subprocess.PIPE, text=True,
-                         cwd=Path(__file__).parents[1])
-        for _ in range(4)
-    ]  # fmt: skip
-    lues = {p.communicate(timeout=30)[0].strip() for p in processus}
-    [octets] = lues
-    assert len(bytes.fromhex(octets)) == 32
-    assert cles(Settings(data_dir=str(tmp_path / "var")))[0].octets.hex() == octets
-    [fichier] = (tmp_path / "var").iterdir()
-    assert stat.S_IMODE(fichier.stat().st_mode) == 0o600
+def test_development_keys_are_made_once_even_by_those_that_start_together(tmp_path: Path) -> None:
+    ensemble = Barrier(8)
+
+    def lire(dossier: Path) -> bytes:
+        ensemble.wait()
+        return cles(Settings(data_dir=str(dossier)))[0].octets
+
+    with ThreadPoolExecutor(8) as fils:
+        for tour in range(20):
+            dossier = tmp_path / str(tour)
+            [octets] = set(fils.map(lire, [dossier] * 8))
+            assert len(octets) == 32
+            [fichier] = dossier.iterdir()
+            assert stat.S_IMODE(fichier.stat().st_mode) == 0o600
 
 
 def test_settings_are_not_changed_once_read() -> None:

@@ -46,6 +46,10 @@ async def test_nobody_rewrites_nor_deletes_a_proof_or_a_text(
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connexion.execute(ordre)
     assert [await service.sql.fetch(f"select t::text from {table} t order by 1") for table in TABLES] == avant  # noqa: S608
+    # The application has not even the right to try.
+    for droit in ("update", "delete", "truncate"):
+        for table in TABLES:
+            assert await service.sql.fetchval("select has_table_privilege('comptoir', $1, $2)", table, droit) is False
 
 
 async def test_the_application_cannot_alter_the_schema(service: Service, application: asyncpg.Connection) -> None:

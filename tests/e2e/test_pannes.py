@@ -15,7 +15,7 @@ import time
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -27,8 +27,8 @@ from msgspec import Struct
 
 from adapters.embedded_postgres import EmbeddedPostgres
 from tests.builders import Corps, un_citoyen, une_demande
-from tests.e2e.boite_smtp import BoiteSmtp, boite_smtp
 from tests.e2e.processus import Comptoir, dossier_jetable
+from tests.fournisseurs import BoiteSmtp, boite_smtp
 
 INSCRIPTIONS, CLIENTS = 500, 32
 MOT_DE_PASSE = "Canari!9falaise"
@@ -43,6 +43,7 @@ class Essai(Struct):
     marque: str
     demande: Corps
     cle: str
+    patient: bool
     reponses: list[int]
     certaine: httpx.Response | None = None
     en_retard: bool = False
@@ -93,34 +94,37 @@ async def jusqu_a(condition: Callable[[], Any], delai: float = 30.0) -> None:
 
 
 class Faucheuse:
-    """Kills API processes and delivery workers at random, as fast as they come back; starts the workers again."""
+    """Kills an API process every so many answers, a delivery worker every so many messages; starts the workers again.
+
+    By progress rather than by the clock: a slow machine has as many deaths to survive as a fast one.
+    """
 
     def __init__(self, serve: Comptoir, livreurs: list[Comptoir], graine: int) -> None:
         self._serve, self._livreurs = serve, livreurs
         self._alea = random.Random(graine)  # noqa: S311
+        self._avant_api, self._avant_livreur = 10, 5
         self.api = self.livraison = 0
 
-    async def faucher(self) -> None:
-        await asyncio.gather(self._faucher_api(), self._faucher_livreurs())
-
-    async def _faucher_api(self) -> None:
-        """One after the other: two deaths of one process within six seconds are a crash loop to its supervisor, which stops."""
-        for rang in itertools.cycle((0, 1)):
-            await jusqu_a(self.api_debout)
-            await asyncio.sleep(self._alea.uniform(0, 0.6))
-            os.kill(self._serve.processus_api()[rang], signal.SIGKILL)
+    def apres_reponse(self) -> None:
+        self._avant_api -= 1
+        if self._avant_api <= 0 and self.api_debout():
+            self._avant_api = self._alea.randint(15, 45)
+            # In turn: two deaths of one process within six seconds are a crash loop to its supervisor, which stops.
+            os.kill(self._serve.processus_api()[self.api % 2], signal.SIGKILL)
             self.api += 1
 
-    async def _faucher_livreurs(self) -> None:
-        while True:
-            await asyncio.sleep(self._alea.uniform(0.5, 2.5))
-            livreur = self._alea.choice(self._livreurs)
-            livreur.processus.kill()
-            assert await asyncio.to_thread(livreur.processus.wait) == -signal.SIGKILL, livreur.journal()
-            livreur.lancer()
-            self.livraison += 1
+    def apres_message(self) -> None:
+        """All of them, between what the provider accepted from one and what that one marks."""
+        self._avant_livreur -= 1
+        if self._avant_livreur <= 0:
+            self._avant_livreur = self._alea.randint(60, 120)
+            for livreur in self._livreurs:
+                livreur.processus.kill()
+                assert livreur.processus.wait() == -signal.SIGKILL, livreur.journal()
+                livreur.lancer()
+            self.livraison += len(self._livreurs)
 
-    async def api_debout(self) -> bool:
+    def api_debout(self) -> bool:
         """Whether both API processes are up, however often they died."""
         return self._serve.journal().count("Started worker-") == 2 + self.api
 
@@ -134,20 +138,24 @@ def des_essais() -> list[Essai]:
     for n in range(INSCRIPTIONS):
         marque = "Marque" + "".join(chr(ord("a") + int(chiffre)) for chiffre in f"{n:04d}")
         demande = une_demande(
-            un_citoyen(prenom="Jean", nom_naissance=marque if n % 2 else "Martin", nom_usage=marque),
+            un_citoyen(prenom="Jean", nom_naissance=marque if n % 8 else "Martin", nom_usage=marque),
             email=f"temoin-{marque.lower()}@exemple.fr",
             mot_de_passe=MOT_DE_PASSE if n % 10 else "faible",
             identifiant=PRIS if n % 10 == 5 else None,
             activer_par="email",
         )
-        essais.append(Essai(marque, demande, str(uuid4()), []))
+        essais.append(Essai(marque, demande, str(uuid4()), n % 4 > 0, []))
     return essais
 
 
 async def envoyer(http: httpx.AsyncClient, essai: Essai) -> bool:
-    """Whether something certain came back; the same key each time."""
+    """Whether something certain came back; the same key each time. Some give up at once the first time, and try again."""
+    patience = 30.0 if essai.patient else 0.05
+    essai.patient = True
     try:
-        reponse = await http.post("/v1/inscriptions", json=essai.demande, headers={"Idempotency-Key": essai.cle})
+        reponse = await http.post(
+            "/v1/inscriptions", json=essai.demande, headers={"Idempotency-Key": essai.cle}, timeout=patience
+        )
     except httpx.TransportError:
         essai.reponses.append(0)
         return False
@@ -163,7 +171,7 @@ async def envoyer(http: httpx.AsyncClient, essai: Essai) -> bool:
     return True
 
 
-async def inscrire_tous(http: httpx.AsyncClient, essais: list[Essai], reprises: int) -> None:
+async def inscrire_tous(http: httpx.AsyncClient, essais: list[Essai], reprises: int, apres: Callable[[], None]) -> None:
     """As many clients at once; each tries again a few times, a moment later."""
     file = iter(essais)
 
@@ -171,12 +179,17 @@ async def inscrire_tous(http: httpx.AsyncClient, essais: list[Essai], reprises: 
         for essai in file:
             for _ in range(reprises):
                 if await envoyer(http, essai):
+                    apres()
                     break
                 await asyncio.sleep(0.2)
             else:
                 essai.en_retard = True
 
     await asyncio.gather(*(client() for _ in range(CLIENTS)))
+
+
+def rien() -> None:
+    pass
 
 
 async def test_processes_killed_under_load_lose_nothing_double_nothing_and_send_everything(
@@ -187,29 +200,27 @@ async def test_processes_killed_under_load_lose_nothing_double_nothing_and_send_
     essais = des_essais()
     async with AsyncExitStack() as pile:
         boite = await pile.enter_async_context(boite_smtp())
-        reglages = reglages | {"smtp_url": f"smtp+plain://127.0.0.1:{boite.port}"}
+        reglages = reglages | {"smtp_url": boite.url}
         serve = pile.enter_context(Comptoir("serve", dossier, **reglages))
         livreurs = [pile.enter_context(Comptoir("worker", dossier, **reglages)) for _ in range(2)]
         http = await pile.enter_async_context(httpx.AsyncClient(base_url=serve.url, timeout=30))
         assert (await http.post("/v1/inscriptions", json=une_demande(identifiant=PRIS))).status_code == 201
 
         faucheuse = Faucheuse(serve, livreurs, graine)
-        fauchage = asyncio.create_task(faucheuse.faucher())
-        await inscrire_tous(http, essais, reprises=5)
-        fauchage.cancel()
-        with suppress(asyncio.CancelledError):
-            await fauchage
+        boite.apres = faucheuse.apres_message
+        await inscrire_tous(http, essais, 5, faucheuse.apres_reponse)
+        boite.apres = rien
         print(f"{faucheuse.api} API processes and {faucheuse.livraison} delivery workers killed")
         print(f"{sum(e.reponses.count(0) for e in essais)} requests without an answer")
 
         # Everything calm again, and late enough for what the dead held to be free.
-        await jusqu_a(faucheuse.api_debout)
+        await jusqu_a(lambda: _vrai(faucheuse.api_debout()))
         await _avancer(sql)
         en_retard = [e for e in essais if e.en_retard]
         print(f"{len(en_retard)} sign-ups uncertain until calm came back")
         for essai in en_retard:
             essai.reponses.clear()
-        await inscrire_tous(http, en_retard, reprises=1)
+        await inscrire_tous(http, en_retard, 1, rien)
         assert {s for e in en_retard for s in e.reponses} <= {201, 409, 422}
         await jusqu_a(lambda: _file_vide(sql))
 
@@ -299,7 +310,7 @@ async def _verifier_envois(sql: Callable[..., Any], boite: BoiteSmtp, morts: int
     # I10
     doubles = len(boite.recus) - len(copies)
     print(f"{len(copies)} messages, {doubles} sent twice")
-    assert doubles <= morts
+    assert 1 <= doubles <= morts
     assert all(len(set(c)) == 1 for c in copies.values())
 
 
@@ -343,7 +354,7 @@ async def test_a_database_restarted_under_load_costs_a_few_503_and_nothing_that_
     sante: list[tuple[float, int]] = []
     async with AsyncExitStack() as pile:
         boite = await pile.enter_async_context(boite_smtp())
-        reglages = reglages | {"smtp_url": f"smtp+plain://127.0.0.1:{boite.port}", "worker": "on"}
+        reglages = reglages | {"smtp_url": boite.url, "worker": "on"}
         serve = pile.enter_context(Comptoir("serve", dossier, **reglages))
         http = await pile.enter_async_context(httpx.AsyncClient(base_url=serve.url, timeout=30))
         fini = asyncio.Event()

@@ -37,6 +37,14 @@ async def les_deux_canaux(service: Service) -> tuple[Corps, Corps, Corps]:
     return inscription, inscription["activation"], reponse.json()
 
 
+async def a_l_ecoute(service: Service) -> None:
+    """Returns once the API and the worker hear the news of the database: beginning to listen is a piece of news by itself."""
+    ordre = "select count(*) from pg_stat_activity where datname = current_database() and query ilike 'listen%'"
+    async with asyncio.timeout(5):
+        while await service.sql.fetchval(ordre) < 2:
+            pass
+
+
 async def verifies(service: Service) -> dict[str, bool]:
     lignes = await service.sql.fetch("select nature, verifie_le is not null as verifie from contacts")
     return {ligne["nature"]: ligne["verifie"] for ligne in lignes}
@@ -116,6 +124,18 @@ async def test_messages_follow_the_language_of_the_sign_up(service: Service) -> 
 async def test_homonyms_get_the_next_number_and_none_the_name_of_another(service: Service) -> None:
     reponses = await asyncio.gather(*(service.inscrit(une_demande()) for _ in range(5)))
     assert sorted(r["identifiant"] for r in reponses) == ["ines.dupont", *(f"ines.dupont{n}" for n in range(2, 6))]
+
+
+async def test_of_twenty_sign_ups_of_an_identifiant_at_once_one_gets_it_and_the_others_suggestions(
+    service: Service,
+) -> None:
+    ecritures = ("ines.le-goff", "Ines.Le-Goff", "INES.LE-GOFF")
+    reponses = await asyncio.gather(*(service.inscrire(une_demande(identifiant=ecritures[n % 3])) for n in range(20)))
+    refusees = [r for r in reponses if r.status_code != 201]
+    assert len(refusees) == 19
+    assert {refus(r) for r in refusees} == {(409, "identifiant_indisponible")}
+    assert all(r.json()["suggestions"] for r in refusees)
+    assert await service.compter("comptes") == 1
 
 
 async def test_an_email_or_a_phone_already_used_changes_nothing_of_the_answer(service: Service) -> None:
@@ -326,6 +346,7 @@ async def test_a_server_key_is_replaced_without_breaking_what_was_given_out_unde
 @pytest.mark.parametrize("canal", ["sms", "email"])
 async def test_whoever_waits_learns_at_once_that_the_account_is_active(service: Service, canal: str) -> None:
     inscription = await service.inscrit(une_demande(activer_par=canal))
+    await a_l_ecoute(service)
     attente = asyncio.create_task(service.lire(inscription, attendre=25))
     preuve = await (service.code(MOBILE) if canal == "sms" else service.lien(EMAIL))
     assert not attente.done()
@@ -341,8 +362,10 @@ async def test_whoever_waits_learns_at_once_that_the_account_is_active(service: 
 
 async def test_whoever_waits_learns_at_once_that_the_sign_up_was_given_up(service: Service) -> None:
     inscription = await service.inscrit(une_demande())
+    await a_l_ecoute(service)
     attente = asyncio.create_task(service.lire(inscription, attendre=25))
-    await service.lire(inscription)
+    for _ in range(3):
+        await service.lire(inscription)
     assert not attente.done()
     await service.annuler(inscription)
     async with asyncio.timeout(3):
