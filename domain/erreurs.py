@@ -144,6 +144,12 @@ class CodeIncorrect(Refus):
         return {"essais_restants": self.essais_restants}
 
 
+class CodeNonEnvoye(Refus):
+    """No message has left yet, a limit held it back: there is nothing to try, and nothing to guess."""
+
+    code = "code_non_envoye"
+
+
 class EssaisEpuises(Refus):
     """The tries of this activation are spent: even the right code is refused."""
 

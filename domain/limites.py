@@ -68,9 +68,9 @@ class Regulateur:
             ]
         return limites
 
-    def code(self, canal: Canal, compte: UUID) -> list[Limite]:
-        """One new code, with its five tries."""
-        return [self._limite(f"{canal}/codes", compte.hex, *CODES_PAR_COMPTE)] if self._reglage.actives else []
+    def code(self, compte: UUID) -> list[Limite]:
+        """One new code, with its five tries, whatever the channel."""
+        return [self._limite("codes", compte.hex, *CODES_PAR_COMPTE)] if self._reglage.actives else []
 
     def disponibilite(self, client: str) -> list[Limite]:
         if not self._reglage.actives:

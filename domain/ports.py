@@ -75,9 +75,13 @@ class Comptes(Protocol):
 
 
 class EtatJeton(Enum):
-    """Where a proof stands, by the database's clock. `REMPLACE`: a newer one, or a corrected contact, has voided it."""
+    """Where a proof stands, by the database's clock.
+
+    `RETENU`: never sent yet. `REMPLACE`: a newer one, or a corrected contact, has voided it.
+    """
 
     OUVERT = "ouvert"
+    RETENU = "retenu"
     EXPIRE = "expire"
     REMPLACE = "remplace"
     DEPENSE = "depense"

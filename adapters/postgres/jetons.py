@@ -56,7 +56,7 @@ _COMPTER = text(
     """
     update jetons set essais = essais + 1
      where id = :id and compte_id = :compte and depense_le is null and annule_le is null and expire_le > horloge()
-       and essais < :max
+       and essais < :max and envois > 0
     returning id, compte_id, canal, destination, cle_id, essais
     """
 )
@@ -64,7 +64,7 @@ _ETAT = text(
     """
     select id, compte_id, canal, destination, cle_id, essais,
            case when depense_le is not null then 'depense' when annule_le is not null then 'remplace'
-                when expire_le <= horloge() then 'expire' else 'ouvert' end as etat
+                when expire_le <= horloge() then 'expire' when envois = 0 then 'retenu' else 'ouvert' end as etat
       from jetons where id = :id
     """
 )

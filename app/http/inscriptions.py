@@ -141,6 +141,7 @@ async def renvoyer(
     opt=ouvert(
         "inscription",
         erreurs.CodeIncorrect,
+        erreurs.CodeNonEnvoye,
         erreurs.ActivationInconnue,
         erreurs.DejaActive,
         erreurs.ActivationRemplacee,

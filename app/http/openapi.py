@@ -13,6 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from msgspec import to_builtins
 
 from app.http import textes
 from app.http.problemes import (
@@ -21,6 +22,7 @@ from app.http.problemes import (
     CorpsTropGrand,
     DelaiDepasse,
     ErreurInterne,
+    Introuvable,
     JsonInvalide,
     Probleme,
     RequeteInvalide,
@@ -113,7 +115,12 @@ def _completer(operation: dict[str, Any], gestionnaire: Any, origine: str, langu
         parametres.append(_CLE)
     operation["security"] = [{"secretInscription": []}] if gestionnaire.opt["acces"] == "inscription" else []
     for reponse in operation["responses"].values():
+        reponse["description"] = operation["summary"]
         reponse.setdefault("headers", {})["X-Request-Id"] = {"schema": {"type": "string"}}
+        if gestionnaire.opt["cachee"]:
+            reponse["headers"] |= {nom: {"schema": {"type": "string"}} for nom in ("ETag", "Cache-Control")}
+        if "201" in operation["responses"]:
+            reponse["headers"]["Location"] = {"schema": {"type": "string", "format": "uri-reference"}}
     if gestionnaire.opt["cachee"]:
         operation["responses"]["304"] = {"description": HTTPStatus(304).phrase}
     if "400" in operation["responses"]:
@@ -133,8 +140,6 @@ def _refus(gestionnaire: Any) -> set[type[Refus]]:
     if gestionnaire.opt["acces"] == "inscription":
         refus |= {erreurs.SecretInvalide, erreurs.InscriptionInconnue}
     if any("{" in chemin for chemin in gestionnaire.paths):
-        from app.http.problemes import Introuvable
-
         refus |= {Introuvable}
     if gestionnaire.opt["idempotente"]:
         refus |= {erreurs.CleIdempotenceInvalide, erreurs.CleIdempotenceReutilisee, erreurs.RequeteEnCours}
@@ -180,8 +185,6 @@ _EXEMPLES: dict[type[Refus], Refus] = {
 
 
 def _exemple(famille: type[Refus], origine: str, langue: Langue) -> dict[str, Any]:
-    from msgspec import to_builtins
-
     refus = _EXEMPLES.get(famille) or (famille(29) if issubclass(famille, erreurs.AvecReprise) else famille())
     exemple: dict[str, Any] = to_builtins(probleme(refus, origine, langue, "/v1/…", "8c0f3b0e5f8e4f0aa6f3d1f5d6b7c8d9"))
     return exemple

@@ -86,6 +86,7 @@ STATUTS: dict[type[Refus], int] = {
     erreurs.DejaActive: 409,
     erreurs.CanalImpossible: 409,
     erreurs.ActivationRemplacee: 409,
+    erreurs.CodeNonEnvoye: 409,
     erreurs.EssaisEpuises: 409,
     erreurs.EnvoisEpuises: 409,
     erreurs.RequeteEnCours: 409,

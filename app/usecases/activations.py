@@ -25,6 +25,7 @@ from domain.erreurs import (
     CanalImpossible,
     CodeExpire,
     CodeIncorrect,
+    CodeNonEnvoye,
     DejaActive,
     EnvoisEpuises,
     EssaisEpuises,
@@ -37,6 +38,13 @@ from domain.inscription import vue_activation
 from domain.jetons import CleRetiree, Trousseau, id_du_lien
 from domain.limites import Regulateur
 from domain.ports import EtatJeton, ReponseGardee, Store, Systeme, Transaction
+
+# An open proof that may not be tried has no try left.
+_POURQUOI: dict[EtatJeton, type[Refus]] = {
+    EtatJeton.EXPIRE: CodeExpire,
+    EtatJeton.RETENU: CodeNonEnvoye,
+    EtatJeton.OUVERT: EssaisEpuises,
+}
 
 
 class Ouvreur:
@@ -52,7 +60,7 @@ class Ouvreur:
         destination = compte.destination(canal)
         if destination is None:
             raise CanalImpossible(canal)
-        limites = self._regulateur.envoi(canal, destination, compte.id, client) + self._regulateur.code(canal, compte.id)
+        limites = self._regulateur.envoi(canal, destination, compte.id, client) + self._regulateur.code(compte.id)
         attendre = await tx.limites.depenser(limites)
         jeton = Jeton(
             id=self._systeme.nouvel_id(),
@@ -171,7 +179,7 @@ class Activations:
         compte = await tx.comptes.en_attente(id)
         if compte is not None and compte.etat == "actif":
             return DejaActive()
-        return {EtatJeton.EXPIRE: CodeExpire, EtatJeton.OUVERT: EssaisEpuises}.get(trouve[1], ActivationRemplacee)()
+        return _POURQUOI.get(trouve[1], ActivationRemplacee)()
 
     def _est_code(self, jeton: Jeton, code: str) -> bool:
         try:

@@ -298,8 +298,19 @@ async def test_what_limits_count_on_cannot_be_read_back(service_limite: Service)
     await service_limite.http.get("/v1/identifiants/ines.dupont")
     lignes = await service_limite.sql.fetch("select l::text as ligne, cle, length(cle) as longueur from limites l")
     # sms: number, account, client, day, codes; email: address, codes; availability: client, all.
-    assert len(lignes) == 9
+    assert len(lignes) == 8
     assert {ligne["longueur"] for ligne in lignes} == {32}
     connues = ("612345678", "ines", "exemple.fr", "192.0.2.10", inscription["id"], inscription["id"].replace("-", ""))
     for ligne in lignes:
         assert not [valeur for valeur in connues if valeur in ligne["ligne"] or valeur.encode() in ligne["cle"]]
+
+
+async def test_a_code_that_never_left_cannot_be_tried_until_it_has(service_limite: Service) -> None:
+    await service_limite.inscrit(une_demande(activer_par="sms"))
+    retenue = await service_limite.inscrit(une_demande(activer_par="sms"))
+    assert refus(await service_limite.essayer(retenue, retenue["activation"], "000000")) == (409, "code_non_envoye")
+
+    await service_limite.avancer(timedelta(seconds=61))
+    assert (await service_limite.renvoyer(retenue, retenue["activation"])).status_code == 202
+    code = await service_limite.code("+33612345678")
+    assert (await service_limite.essayer(retenue, retenue["activation"], code)).status_code == 200
