@@ -297,7 +297,7 @@ async def test_what_limits_count_on_cannot_be_read_back(service_limite: Service)
     await service_limite.demander(inscription, "email")
     await service_limite.http.get("/v1/identifiants/ines.dupont")
     lignes = await service_limite.sql.fetch("select l::text as ligne, cle, length(cle) as longueur from limites l")
-    # sms: number, account, client, day, codes; email: address, codes; availability: client, all.
+    # sms: number, account, client, day; email: address; codes: account; availability: client, all.
     assert len(lignes) == 8
     assert {ligne["longueur"] for ligne in lignes} == {32}
     connues = ("612345678", "ines", "exemple.fr", "192.0.2.10", inscription["id"], inscription["id"].replace("-", ""))

@@ -18,8 +18,8 @@ async def test_a_lane_that_meets_a_fault_goes_on_with_the_messages_that_come_aft
         await service.sql.execute("alter table ailleurs rename to outbox")
         await service.inscrit(une_demande(activer_par="email"))
         async with asyncio.timeout(10):
-            while await service.sql.fetchval("select livraison from outbox") != "envoye":
-                await asyncio.sleep(0.05)  # noqa: ASYNC110  (a row is polled, not an event)
+            while await service.sql.fetchval("select livraison from outbox") != "envoye":  # noqa: ASYNC110  (a row is polled)
+                await asyncio.sleep(0.05)
     finally:
         travail.cancel()
         await asyncio.gather(travail, return_exceptions=True)
