@@ -23,9 +23,7 @@ DELAI_RENVOI = timedelta(seconds=60)
 DUREES: dict[Canal, timedelta] = {"sms": timedelta(minutes=10), "email": timedelta(hours=24)}
 
 # Where a message stands; an `echec_…` is final and tells why.
-Livraison = Literal[
-    "en_file", "nouvel_essai", "envoye", "retenu", "echec_destinataire", "echec_fournisseur", "echec_expire", "echec_interne"
-]
+Livraison = Literal["en_file", "nouvel_essai", "envoye", "retenu", "echec_destinataire", "echec_expire", "echec_interne"]
 
 
 class Jeton(Struct, frozen=True, kw_only=True):

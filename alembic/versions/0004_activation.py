@@ -42,7 +42,7 @@ def upgrade() -> None:
           modele text not null,
           livraison text not null default 'en_file' constraint outbox_livraison_connue check (livraison in (
             'en_file', 'nouvel_essai', 'envoye', 'annule',
-            'echec_destinataire', 'echec_fournisseur', 'echec_expire', 'echec_interne')),
+            'echec_destinataire', 'echec_expire', 'echec_interne')),
           tentatives integer not null default 0,
           a_partir_de timestamptz not null default horloge(),
           motif text,

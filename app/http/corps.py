@@ -36,7 +36,8 @@ class RequeteJson(Request[Any, Any, State]):
 
 async def verifier(request: RequeteJson) -> Response[None] | None:
     """Before any handler: what the request must be, whatever it asks."""
-    _verifier_parametres(request)
+    if request.scope["query_string"]:
+        _verifier_parametres(request)
     if request.method == "OPTIONS":
         return _methodes(request)
     if request.route_handler.parsed_data_field is not None:
