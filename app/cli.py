@@ -61,7 +61,7 @@ def _analyseur() -> argparse.ArgumentParser:
 
 def _serve(settings: Settings, _: argparse.Namespace) -> int:
     from granian import Granian
-    from granian.constants import Interfaces, Loops
+    from granian.constants import HTTPModes, Interfaces, Loops
     from granian.http import HTTP1Settings
 
     if not _libre(settings.host, settings.port):
@@ -80,6 +80,8 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
             address=base.host,
             port=base.port,
             interface=Interfaces.ASGI,
+            # The time-outs below are HTTP/1's; a proxy speaks it, and HTTP/2 to the world.
+            http=HTTPModes.http1,
             workers=base.processes,
             loop=Loops.uvloop,
             respawn_failed_workers=True,

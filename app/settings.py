@@ -177,6 +177,11 @@ def _fautes(s: Settings) -> list[str]:
             fautes.append(
                 f"{_nom('secret_keys')}: id:base64,id:base64 is expected, distinct ids, {CLE_MIN} bytes each at least"
             )
+    for nom in ("database_url", "database_owner_url"):
+        if not (getattr(s, nom) or "postgresql://").startswith(("postgresql://", "postgres://")):
+            fautes.append(f"{_nom(nom)}: postgresql://… is expected")
+    if not (s.smtp_url or "smtp://").startswith(("smtp://", "smtps://", "smtp+plain://")):
+        fautes.append(f"{_nom('smtp_url')}: smtp://, smtps:// or smtp+plain:// is expected")
     if (s.smtp_url is None) != (s.mail_from is None):
         fautes.append(f"{_nom('smtp_url')} and {_nom('mail_from')} go together")
     if len({v is None for v in (s.twilio_account_sid, s.twilio_auth_token, s.twilio_from)}) > 1:

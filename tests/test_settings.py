@@ -95,7 +95,8 @@ def test_several_keys_are_read_and_the_first_one_signs() -> None:
 def test_each_variable_is_readable_from_a_file(tmp_path: Path, champ: str) -> None:
     valeurs = {"env": "development", "port": "81", "processes": "2", "limits": "off", "worker": "off", "sms_daily_budget": "7",
                "availability_ceiling": "200", "public_url": "https://a.fr", "cors_origins": "https://b.fr", "secret_keys": CLE,
-               "trusted_proxies": "10.0.0.1"}  # fmt: skip
+               "trusted_proxies": "10.0.0.1", "database_url": "postgresql://a", "database_owner_url": "postgresql://b",
+               "smtp_url": "smtps://a"}  # fmt: skip
     # Some only go together.
     autres = {
         "smtp_url": {"COMPTOIR_MAIL_FROM": "a@b.fr"},
@@ -184,3 +185,15 @@ def test_settings_are_not_changed_once_read() -> None:
     with pytest.raises(AttributeError):
         charger({}).port = 1  # type: ignore[misc]
     assert msgspec.structs.replace(charger({}), port=1).port == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "valeur"),
+    [("DATABASE_URL", "mysql://u:motdepasse@h/d"), ("DATABASE_OWNER_URL", "h:5432"), ("SMTP_URL", "https://u:motdepasse@h")],
+)
+def test_an_address_of_another_kind_is_told_without_its_secrets(variable: str, valeur: str) -> None:
+    environ = {f"COMPTOIR_{variable}": valeur} | ({"COMPTOIR_MAIL_FROM": "p@exemple.fr"} if variable == "SMTP_URL" else {})
+    with pytest.raises(ConfigurationInvalide) as refus:
+        charger(environ)
+    assert f"COMPTOIR_{variable}" in str(refus.value)
+    assert "motdepasse" not in str(refus.value)
