@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from domain.activation import DUREES
+from domain.activation import Jeton, Usage, duree
+from domain.compte import Langue
+from domain.consentements import TOUTES
 from domain.jetons import Trousseau
 from domain.message import Message, Rendu
 from domain.ports import Gabarits
@@ -18,21 +20,54 @@ from domain.ports import Gabarits
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-# Septets of one SMS. One character outside GSM-7 would turn the whole text into UCS-2, where a segment holds 70.
-SEGMENT = 160
+# The page that the link of a proof opens.
+_PAGES: dict[Usage, str] = {
+    "activation": "activation",
+    "mot_de_passe": "mot-de-passe",
+    "annulation_contact": "annulation",
+    "annulation_effacement": "annulation",
+    "accord_parental": "accord-parental",
+}
+# The proofs that may be typed. Of the others, six digits are shown to nobody.
+_A_RECOPIER: frozenset[Usage] = frozenset({"activation", "contact", "mot_de_passe"})
+
+_MOIS: dict[Langue, str] = {
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "en": "January February March April May June July August September October November December",
+}
+# As the screen names them.
+_LISTES: dict[Langue, dict[str, str]] = {
+    "fr": {
+        "email": "Listes de diffusion par email",
+        "sms": "Listes de diffusion par SMS",
+        "lettre_actualite": "Lettre d'actualité",
+        "alertes": "Alertes et actualités personnalisées",
+    },
+    "en": {
+        "email": "Mailing lists by e-mail",
+        "sms": "Mailing lists by SMS",
+        "lettre_actualite": "Newsletter",
+        "alertes": "Personalised alerts and news",
+    },
+}
+
+# Septets of one SMS, and of two, which spend some on being put together. One character outside GSM-7 would turn the whole text
+# into UCS-2, where a segment holds 70.
+SEGMENT, DEUX_SEGMENTS = 160, 306
 # The basic table of 3GPP TS 23.038, where a character is one septet; its extension ({, [, €…), two septets each, is not used.
 _GSM7 = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-_SANS_DECOMPOSITION = str.maketrans({"’": "'", "œ": "oe", "Œ": "OE"})
+_SANS_DECOMPOSITION = str.maketrans({"’": "'", "œ": "oe", "Œ": "OE", "•": "*"})
 
 
 class JinjaGabarits(Gabarits):
     """`public_url`: the origin of every link (no final slash, ASCII host); `service`: the name people know the portal by.
 
-    A text file opens with the subject and an empty line. Then comes the mail, one paragraph a block; or the sentences that an
-    SMS may say, one a line, the fullest first. Raises `CleRetiree` for a proof made under a key that is no longer held.
+    A text file opens with the subject, on a second line what the button says if not the subject, and an empty line. Then comes
+    the mail, one paragraph a block; or the sentences that an SMS may say, one a line, the fullest first. Raises `CleRetiree`
+    for a proof made under a key that is no longer held.
     """
 
     def __init__(self, trousseau: Trousseau, public_url: str, service: str = "Comptoir") -> None:
@@ -40,35 +75,75 @@ class JinjaGabarits(Gabarits):
 
     def rendre(self, message: Message) -> Rendu:
         variables = self._variables(message)
-        objet, corps = self._remplir(f"{message.modele}.{message.canal}.{message.langue}.txt", variables).split("\n\n", 1)
-        if message.canal == "sms":
-            texte, html = self._un_segment(corps.splitlines(), variables["code"]), None
-        else:
-            mise_en_page = {"langue": message.langue, "objet": objet, "paragraphes": corps.split("\n\n")}
-            texte, html = corps, self._remplir("courriel.html", variables | mise_en_page)
+        tete, corps = self._remplir(f"{message.modele}.{message.canal}.{message.langue}.txt", variables).split("\n\n", 1)
+        objet, _, bouton = tete.partition("\n")
+        par_sms = message.canal == "sms"
         return Rendu(
-            id=message.id, canal=message.canal, destination=message.jeton.destination, objet=objet, texte=texte, html=html
+            id=message.id,
+            canal=message.canal,
+            destination=message.destination,
+            objet=objet,
+            texte=self._sms(corps.splitlines(), variables) if par_sms else corps,
+            html=None if par_sms else self._html(message, objet, bouton or objet, corps, variables),
+            desinscription=self._desinscription(message) if message.modele == "diffusion" else None,
         )
 
     def _variables(self, message: Message) -> dict[str, Any]:
-        duree = DUREES[message.canal]
+        textes = _en_mots(message.faits, message.langue) | {"service": self._service}
+        if message.canal == "sms":
+            textes = {nom: _en_gsm7(texte) for nom, texte in textes.items()}
         return {
-            "service": _en_gsm7(self._service) if message.canal == "sms" else self._service,
+            **textes,
             "public_url": self._public_url,
             "identifiant": message.identifiant,
-            "code": self._trousseau.code(message.jeton),
-            "lien": f"{self._public_url}/activation#{self._trousseau.lien(message.jeton)}",
-            "minutes": duree // timedelta(minutes=1),
-            "heures": duree // timedelta(hours=1),
+            "identifiants": message.identifiants,
+            **(self._preuve(message.jeton) if message.jeton else {}),
+            **({"lien": self._desinscription(message)} if message.modele == "diffusion" else {}),
         }
 
-    def _un_segment(self, phrases: list[str], code: str) -> str:
-        """The fullest sentence that leaves room for the last line, which phones read to fill the code in for this host alone.
+    def _preuve(self, jeton: Jeton) -> dict[str, Any]:
+        """What its purpose may show, and how long that lives."""
+        vie = duree(jeton.usage, jeton.canal)
+        preuve: dict[str, Any] = {
+            "minutes": vie // timedelta(minutes=1),
+            "heures": vie // timedelta(hours=1),
+            "jours": vie // timedelta(days=1),
+        }
+        if jeton.usage in _A_RECOPIER:
+            preuve["code"] = self._trousseau.code(jeton)
+        if jeton.usage in _PAGES:
+            preuve["lien"] = f"{self._public_url}/{_PAGES[jeton.usage]}#{self._trousseau.lien(jeton)}"
+        return preuve
 
-        Beyond any host name in use, two segments rather than no code.
+    def _desinscription(self, message: Message) -> str:
+        """In the path, not in a fragment: mail services post to this address by themselves (RFC 8058)."""
+        listes = message.faits["listes"]
+        sortie = TOUTES if "," in listes else listes
+        return f"{self._public_url}/desinscription/{sortie}/{self._trousseau.desinscription(message.compte_id, sortie)}"
+
+    def _sms(self, phrases: list[str], variables: Mapping[str, Any]) -> str:
+        """The fullest sentence that leaves room for the last line: a code, which phones fill in for this host alone, or a link.
+
+        Beyond any host name in use, one segment more rather than no code or no link.
         """
-        fin = f"\n@{urlsplit(self._public_url).hostname} #{code}"
-        return next((p for p in phrases if len(p) + len(fin) <= SEGMENT), phrases[-1]) + fin
+        fin, place = "", SEGMENT
+        if "code" in variables:
+            fin = f"\n@{urlsplit(self._public_url).hostname} #{variables['code']}"
+        elif "lien" in variables:
+            fin, place = f"\n{variables['lien']}", DEUX_SEGMENTS
+        return next((p for p in phrases if len(p) + len(fin) <= place), phrases[-1]) + fin
+
+    def _html(self, message: Message, objet: str, bouton: str, corps: str, variables: Mapping[str, Any]) -> str:
+        mise_en_page = {
+            "langue": message.langue,
+            "objet": objet,
+            "bouton": bouton,
+            "paragraphes": corps.split("\n\n"),
+            "lien": variables.get("lien"),
+            "code": variables.get("code"),
+            "libres": {message.identifiant, *message.identifiants, message.faits.get("nouvelle")},
+        }
+        return self._remplir("courriel.html", mise_en_page)
 
     def _remplir(self, gabarit: str, variables: Mapping[str, Any]) -> str:
         return self._jinja.get_template(gabarit).render(variables)
@@ -85,6 +160,22 @@ class JinjaGabarits(Gabarits):
             trim_blocks=True,
             lstrip_blocks=True,
         )
+
+
+def _en_mots(faits: Mapping[str, str], langue: Langue) -> dict[str, str]:
+    """The date and the lists as people say them; the other facts as they are."""
+    dits = dict(faits)
+    if "date" in faits:
+        dits["date"] = _date(date.fromisoformat(faits["date"]), langue)
+    if "listes" in faits:
+        dits["listes"] = "\n".join(f"- {_LISTES[langue][liste]}" for liste in faits["listes"].split(","))
+    return dits
+
+
+def _date(jour: date, langue: Langue) -> str:
+    """`1er décembre 2026`, `1 December 2026`."""
+    rang = "1er" if langue == "fr" and jour.day == 1 else jour.day
+    return f"{rang} {_MOIS[langue].split()[jour.month - 1]} {jour.year}"
 
 
 def _en_gsm7(texte: str) -> str:

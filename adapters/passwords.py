@@ -23,7 +23,7 @@ from nacl.bindings import (
 
 from domain.erreurs import Sature
 from domain.mot_de_passe import normaliser
-from domain.ports import Hacheur
+from domain.ports import Hacheur, Verification
 
 with warnings.catch_warnings():
     # passlib 1.7.4 is the last of its line: it imports `crypt` on Python 3.11 and 3.12, and asks argon2-cffi for its version.
@@ -95,24 +95,26 @@ class PasslibHasher(Hacheur):
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_ceder_le_pas)
         self._places = BoundedSemaphore(file)
         self._attente = _DUREE * file / threads
+        # What a missing hash is compared with is made once: the first to fail so would wait for it.
+        self._executor.submit(self._contexte.dummy_verify)
 
     async def hacher(self, mot_de_passe: str) -> str:
         return await self._executer(self._contexte.hash, _octets(mot_de_passe))
 
-    async def verifier(self, mot_de_passe: str, empreinte: str) -> bool:
+    async def verifier(self, mot_de_passe: str, empreinte: str | None) -> Verification:
         return await self._executer(self._verifier, _octets(mot_de_passe), empreinte)
 
     def close(self) -> None:
         """Drops what waits, and returns when what runs is done."""
         self._executor.shutdown(cancel_futures=True)
 
-    def _verifier(self, mot_de_passe: bytes, empreinte: str) -> bool:
+    def _verifier(self, mot_de_passe: bytes, empreinte: str | None) -> Verification:
         try:
-            return self._contexte.verify(mot_de_passe, empreinte)
+            return Verification(*self._contexte.verify_and_update(mot_de_passe, empreinte))
         except (ValueError, TypeError, NotImplementedError):
             # Not a PHC string: an account without a password must neither fail nor answer sooner than another.
             self._contexte.dummy_verify()
-            return False
+            return Verification(juste=False)
 
     async def _executer(self, travail: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if not self._places.acquire(blocking=False):

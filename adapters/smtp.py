@@ -10,9 +10,10 @@ import re
 import ssl
 from contextlib import suppress
 from datetime import UTC, datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP as POLICY
+from email.policy import SMTP as POLICY_SMTP
+from email.policy import Policy
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -36,6 +37,18 @@ _ADRESSE = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 _AUTHENTIFICATION_REQUISE = 530
 # Seconds left to the server to answer our QUIT: the message is already in its hands.
 _ADIEU = 1.0
+
+
+class _UnfoldedHeader(UnstructuredHeader, BaseHeader):
+    """A URL has nowhere to be folded. The library would rather encode it, and no mail service would read it (RFC 2369)."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _UnfoldedHeader)
+POLICY = POLICY_SMTP.clone(header_factory=_HEADERS)
 
 
 class SmtpConfig(Struct, frozen=True):
@@ -157,6 +170,10 @@ class SmtpSender(Expediteur):
         message["Message-ID"] = f"<{rendu.id}@{self._de.domain}>"
         message["Auto-Submitted"] = "auto-generated"
         message["X-Auto-Response-Suppress"] = "All"
+        if rendu.desinscription is not None:
+            # The mail service's own button then leaves the lists, without opening a page (RFC 8058).
+            message["List-Unsubscribe"] = f"<{rendu.desinscription}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         # Seven bits: every server takes them.
         message.set_content(rendu.texte, cte="quoted-printable")
         if rendu.html is not None:

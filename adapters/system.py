@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from datetime import date, datetime
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -18,6 +19,9 @@ class RealSystem(Systeme):
 
     def nouvel_id(self) -> UUID:
         return uuid4()
+
+    def instant(self) -> int:
+        return int(time.time())
 
     def alea(self) -> float:
         return secrets.randbelow(2**53) / 2**53

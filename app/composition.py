@@ -21,14 +21,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.formats import FrenchFormats
 from adapters.gabarits import JinjaGabarits
+from adapters.jetons_acces import JoseJetonsAcces
 from adapters.mailbox import FileMailbox
 from adapters.passwords import PasslibHasher
+from adapters.postgres.connexions import PgConnexions
+from adapters.postgres.conservation import PgConservation
 from adapters.postgres.disponibilites import PgDisponibilites
 from adapters.postgres.documents import PgDocuments
+from adapters.postgres.dossier import PgDossier
 from adapters.postgres.file_messages import PgFileMessages
 from adapters.postgres.idempotence import PgIdempotence
 from adapters.postgres.lectures import Lectures
-from adapters.postgres.menage import PgMenage
+from adapters.postgres.recuperations import PgRecuperations
 from adapters.postgres.schema import PgSante, migrer
 from adapters.postgres.signaux import PgSignaux
 from adapters.postgres.store import PgStore, moteur
@@ -37,6 +41,7 @@ from adapters.strength import ZxcvbnEstimateur
 from adapters.system import RealSystem
 from adapters.twilio_sms import TwilioConfig, TwilioSender
 from app import __version__
+from app.http import textes
 from app.http.app import Facade, creer
 from app.http.bordure import Bordure
 from app.http.openapi import document
@@ -44,14 +49,21 @@ from app.settings import Settings, cles
 from app.usecases import CasUtilisation
 from app.usecases.activations import Activations, Ouvreur
 from app.usecases.appel import Rejeux
+from app.usecases.consentements import Consentements
+from app.usecases.contacts import Contacts
+from app.usecases.depart import Depart
 from app.usecases.distribution import Distribution
 from app.usecases.identifiants import Identifiants
 from app.usecases.inscriptions import Inscriptions
+from app.usecases.moi import Moi
+from app.usecases.preuves import Preuves
+from app.usecases.recuperations import Recuperateur, Recuperations
+from app.usecases.sessions import Sessions
 from domain.activation import Canal
 from domain.jetons import Trousseau
 from domain.limites import Reglage, Regulateur
 from domain.outils import Outils
-from domain.ports import Expediteur, Hacheur, Systeme
+from domain.ports import Expediteur, Hacheur, JetonsAcces, Systeme
 
 # Connections to PostgreSQL a process may hold: for transactions, and for the hot reads.
 _POOL, _POOL_LECTURES = 8, 4
@@ -68,11 +80,19 @@ class Socle:
     signaux: PgSignaux
     trousseau: Trousseau
     systeme: Systeme
+    regulateur: Regulateur
 
     @classmethod
     def poser(cls, settings: Settings, systeme: Systeme | None = None) -> Socle:
-        url = _url(settings)
-        return cls(settings, moteur(url, _POOL), PgSignaux(url), Trousseau(cles(settings)), systeme or RealSystem())
+        url, trousseau = _url(settings), Trousseau(cles(settings))
+        reglage = Reglage(
+            actives=settings.limits == "on",
+            sms_par_jour=settings.sms_daily_budget,
+            disponibilites_par_minute=settings.availability_ceiling,
+            connexions_par_minute=settings.sign_in_ceiling,
+        )
+        regulateur = Regulateur(trousseau, reglage)
+        return cls(settings, moteur(url, _POOL), PgSignaux(url), trousseau, systeme or RealSystem(), regulateur)
 
     @asynccontextmanager
     async def vie(self) -> AsyncIterator[None]:
@@ -97,13 +117,18 @@ def litestar(settings: Settings, *, systeme: Systeme | None = None, hacheur: Hac
     formats = FrenchFormats(domaines_d_essai=not settings.production)
     estimateur = ZxcvbnEstimateur()
     lectures = Lectures(_url(settings), _POOL_LECTURES)
-    disponibilites, documents = PgDisponibilites(lectures), PgDocuments(lectures)
+    jetons_acces = JoseJetonsAcces(socle.trousseau, socle.systeme, settings.origine)
+
+    def outils() -> Outils:
+        return Outils(formats, estimateur, socle.systeme.aujourdhui())
+
     facade = Facade(
-        cas=_cas(socle, formats, hasher, disponibilites, documents),
-        documents=documents,
+        cas=_cas(socle, lectures, formats, hasher, jetons_acces, outils),
+        documents=PgDocuments(lectures),
         sante=PgSante(socle.engine),
         trousseau=socle.trousseau,
-        outils=lambda: Outils(formats, estimateur, socle.systeme.aujourdhui()),
+        jetons_acces=jetons_acces,
+        outils=outils,
         boite=_boite(settings),
         origine=settings.origine,
         service=settings.service_name,
@@ -127,21 +152,49 @@ def litestar(settings: Settings, *, systeme: Systeme | None = None, hacheur: Hac
 
 
 def _cas(
-    socle: Socle, formats: FrenchFormats, hacheur: Hacheur, disponibilites: PgDisponibilites, documents: PgDocuments
+    socle: Socle,
+    lectures: Lectures,
+    formats: FrenchFormats,
+    hacheur: Hacheur,
+    jetons_acces: JetonsAcces,
+    outils: Callable[[], Outils],
 ) -> CasUtilisation:
-    settings, trousseau, systeme = socle.settings, socle.trousseau, socle.systeme
-    regulateur = Regulateur(
-        trousseau,
-        Reglage(
-            actives=settings.limits == "on",
-            sms_par_jour=settings.sms_daily_budget,
-            disponibilites_par_minute=settings.availability_ceiling,
-        ),
-    )
-    store = PgStore(socle.engine)
+    trousseau, systeme, regulateur = socle.trousseau, socle.systeme, socle.regulateur
+    store, dossier, documents = PgStore(socle.engine), PgDossier(lectures), PgDocuments(lectures)
+    disponibilites = PgDisponibilites(lectures)
     rejeux = Rejeux(PgIdempotence(socle.engine), trousseau, systeme)
-    ouvreur = Ouvreur(trousseau, regulateur, systeme)
+    ouvreur, preuves = Ouvreur(trousseau, regulateur, systeme), Preuves(store, trousseau)
     identifiants = Identifiants(disponibilites, formats, regulateur)
+    sessions = Sessions(
+        store=store,
+        connexions=PgConnexions(lectures),
+        dossier=dossier,
+        hacheur=hacheur,
+        formats=formats,
+        systeme=systeme,
+        trousseau=trousseau,
+        regulateur=regulateur,
+        jetons_acces=jetons_acces,
+    )
+    moi = Moi(
+        store=store,
+        dossier=dossier,
+        hacheur=hacheur,
+        sessions=sessions,
+        identifiants=identifiants,
+        regulateur=regulateur,
+        outils=outils,
+        titres=textes.activite,
+    )
+    contacts = Contacts(
+        store=store,
+        sessions=sessions,
+        preuves=preuves,
+        ouvreur=ouvreur,
+        rejeux=rejeux,
+        regulateur=regulateur,
+        outils=outils,
+    )
     return CasUtilisation(
         inscriptions=Inscriptions(
             store=store,
@@ -157,8 +210,42 @@ def _cas(
             identifiants=identifiants,
             ouvreur=ouvreur,
         ),
-        activations=Activations(store, trousseau, regulateur, rejeux, ouvreur),
+        activations=Activations(store, preuves, regulateur, rejeux, ouvreur),
         identifiants=identifiants,
+        sessions=sessions,
+        recuperations=Recuperations(
+            store=store,
+            depot=PgRecuperations(lectures),
+            preuves=preuves,
+            rejeux=rejeux,
+            regulateur=regulateur,
+            hacheur=hacheur,
+            formats=formats,
+            systeme=systeme,
+            outils=outils,
+        ),
+        moi=moi,
+        contacts=contacts,
+        consentements=Consentements(
+            store=store,
+            dossier=dossier,
+            documents=documents,
+            preuves=preuves,
+            ouvreur=ouvreur,
+            trousseau=trousseau,
+            outils=outils,
+        ),
+        depart=Depart(
+            store=store,
+            dossier=dossier,
+            sessions=sessions,
+            moi=moi,
+            contacts=contacts,
+            preuves=preuves,
+            ouvreur=ouvreur,
+            regulateur=regulateur,
+            systeme=systeme,
+        ),
     )
 
 
@@ -167,8 +254,16 @@ def distribution(socle: Socle) -> tuple[Distribution, Mapping[Canal, Expediteur]
     settings = socle.settings
     expediteurs = _expediteurs(settings)
     gabarits = JinjaGabarits(socle.trousseau, settings.origine, settings.service_name)
-    file, menage = PgFileMessages(socle.engine), PgMenage(socle.engine)
-    return Distribution(file, gabarits, expediteurs, socle.signaux, menage, socle.systeme), expediteurs
+    travail = Distribution(
+        PgFileMessages(socle.engine),
+        gabarits,
+        expediteurs,
+        socle.signaux,
+        PgConservation(socle.engine),
+        socle.systeme,
+        Recuperateur(PgStore(socle.engine), Ouvreur(socle.trousseau, socle.regulateur, socle.systeme), socle.regulateur),
+    )
+    return travail, expediteurs
 
 
 @asynccontextmanager

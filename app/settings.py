@@ -56,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     worker: Literal["on", "off"] = "on"
     sms_daily_budget: Annotated[int, Meta(ge=1)] = 2000
     availability_ceiling: Annotated[int, Meta(ge=101)] = 6000
+    sign_in_ceiling: Annotated[int, Meta(ge=101)] = 6000
 
     @property
     def production(self) -> bool:

@@ -20,23 +20,42 @@ ESSAIS_MAX = 5
 ENVOIS_MAX = 5
 # Between two sends to one destination (G-04, G-05).
 DELAI_RENVOI = timedelta(seconds=60)
-DUREES: dict[Canal, timedelta] = {"sms": timedelta(minutes=10), "email": timedelta(hours=24)}
+
+# What a proof is for. Each has its own secrets: one made for a purpose opens nothing else (R48).
+Usage = Literal["activation", "contact", "mot_de_passe", "annulation_contact", "annulation_effacement", "accord_parental"]
+
+_DIX_MINUTES, _UNE_HEURE, _SEPT_JOURS = timedelta(minutes=10), timedelta(hours=1), timedelta(days=7)
+_DUREES: dict[Usage, dict[Canal, timedelta]] = {
+    "activation": {"sms": _DIX_MINUTES, "email": timedelta(hours=24)},
+    "contact": {"sms": _DIX_MINUTES, "email": _UNE_HEURE},
+    "mot_de_passe": {"sms": _DIX_MINUTES, "email": _UNE_HEURE},
+    "annulation_contact": {"sms": _SEPT_JOURS, "email": _SEPT_JOURS},
+    "annulation_effacement": {"sms": _SEPT_JOURS, "email": _SEPT_JOURS},
+    "accord_parental": {"email": _SEPT_JOURS},
+}
+
+
+def duree(usage: Usage, canal: Canal) -> timedelta:
+    """How long a proof of this kind may be used (G-02, G-06, G-07)."""
+    return _DUREES[usage][canal]
+
 
 # Where a message stands; an `echec_…` is final and tells why.
 Livraison = Literal["en_file", "nouvel_essai", "envoye", "retenu", "echec_destinataire", "echec_expire", "echec_interne"]
 
 
 class Jeton(Struct, frozen=True, kw_only=True):
-    """A one-time proof as stored: no secret in it. The code and the link are derived from `id`, `canal` and `destination`."""
+    """A one-time proof as stored: no secret in it. The code and the link are derived from all but the account."""
 
     id: UUID
     compte_id: UUID
+    usage: Usage
     canal: Canal
     destination: str
     cle_id: str
 
     def __repr__(self) -> str:
-        return f"Jeton(id={self.id}, canal={self.canal})"
+        return f"Jeton(id={self.id}, usage={self.usage}, canal={self.canal})"
 
 
 class ActivationVue(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -170,6 +171,22 @@ MotDePasseAEvaluer = Annotated[
         "Mot de passe", exemple="Bonjour1", autocomplete="new-password", regle=mot_de_passe_tel_quel, max=512, format="password"
     ),
 ]
+# What is compared, not chosen: no rule but a length, and one answer to whatever cannot be right.
+MotDePasseSaisi = Annotated[
+    str,
+    _champ(
+        "Mot de passe", exemple="Tulipe!73orage", autocomplete="current-password", regle=mot_de_passe_tel_quel,
+        max=MOT_DE_PASSE_MAX, format="password",
+    ),
+]  # fmt: skip
+IdentifiantDeConnexion = Annotated[
+    str,
+    _champ(
+        "Identifiant", exemple="ines.le-goff", autocomplete="username", min=1, max=254,
+        description="L'identifiant de connexion, ou l'adresse électronique confirmée du compte.",
+    ),
+]  # fmt: skip
+JetonOpaque = Annotated[str, _champ("Jeton", regle=mot_de_passe_tel_quel, min=1, max=128)]
 NomSaisi = Annotated[str, _champ("Nom ou prénom tel qu'il est tapé", exemple="Le Goff", max=80)]
 TexteLibre = Annotated[str, _champ("Texte", max=254)]
 Siret = Annotated[
@@ -223,6 +240,14 @@ Pays = Annotated[
            regle=_selon(r"[A-Z]{2}", "pays_invalide"), description="Code ISO 3166-1 à deux lettres."),
 ]  # fmt: skip
 Version = Annotated[str, _champ("Version", exemple="2026-11", min=1, max=32)]
+DateNaissance = Annotated[
+    date,
+    Meta(
+        description="Entre le 1er janvier 1900 et aujourd'hui.",
+        examples=["2000-01-01"],
+        extra_json_schema={"title": "Date de naissance", "x-autocomplete": "bday"},
+    ),
+]
 CodeActivation = Annotated[
     str,
     _champ(

@@ -90,6 +90,126 @@ class SecretInvalide(Refus):
     code = "secret_invalide"
 
 
+class JetonInvalide(Refus):
+    """No access token in the Authorization header, or not one that this service gave and still honours."""
+
+    code = "jeton_invalide"
+
+
+class IdentifiantsIncorrects(Refus):
+    """The one answer to a sign-in that fails, whatever made it fail (R39)."""
+
+    code = "identifiants_incorrects"
+
+
+class CompteNonActive(Refus):
+    """The password is right, and the account has not been activated yet."""
+
+    code = "compte_non_active"
+
+
+class EffacementEnCours(Refus):
+    """The password is right, and the account is about to be erased: the link sent undoes it."""
+
+    code = "effacement_en_cours"
+
+
+class SessionFinie(Refus):
+    """The session has ended: signed out, expired, revoked, or its account is no longer active."""
+
+    code = "session_finie"
+
+
+class SessionInconnue(Refus):
+    """No live session of this account with this id."""
+
+    code = "session_inconnue"
+
+
+class OrigineRefusee(Refus):
+    """A cookie came from a page of another origin, or of none that is said."""
+
+    code = "origine_refusee"
+
+
+class SessionDejaRemise(Refus):
+    """The sign-up secret has already been exchanged for a session, or may not be any more."""
+
+    code = "session_deja_remise"
+
+
+class PasEncoreActif(Refus):
+    """The account is not active yet."""
+
+    code = "pas_encore_actif"
+
+
+class MotDePasseIncorrect(Refus):
+    """The current password is not that one: counted."""
+
+    code = "mot_de_passe_incorrect"
+
+
+class ReauthentificationRequise(Refus):
+    """A sensitive operation, on too old a sign-in."""
+
+    code = "reauthentification_requise"
+
+
+class RecuperationRefusee(Refus):
+    """The one answer to a link or a code that does not reset a password, whatever the reason (R60)."""
+
+    code = "recuperation_refusee"
+
+
+class CguAReaccepter(Refus):
+    """A newer version of the CGU is in force: writes wait for it."""
+
+    code = "cgu_a_reaccepter"
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+
+    def details(self) -> dict[str, Any]:
+        return {"version_en_vigueur": self.version, "lien": f"/v1/documents-legaux/cgu/versions/{self.version}"}
+
+
+class PreconditionRequise(Refus):
+    """A change without If-Match: it could undo somebody else's unseen."""
+
+    code = "precondition_requise"
+
+
+class VersionPerimee(Refus):
+    """The account has changed since it was read."""
+
+    code = "version_perimee"
+
+
+class ContactDejaVerifie(Refus):
+    """This very address or number is already proven on the account."""
+
+    code = "contact_deja_verifie"
+
+
+class ContactInconnu(Refus):
+    """No such proof asked for on this account."""
+
+    code = "contact_inconnu"
+
+
+class ReferenceMalformee(Refus):
+    """Not a reference of ours: its form, or its check letter, which catches a typing mistake."""
+
+    code = "reference_malformee"
+
+
+class ActiviteInconnue(Refus):
+    """No line of this account bears this reference."""
+
+    code = "activite_inconnue"
+
+
 class InscriptionInconnue(Refus):
     """No sign-up with this id, or somebody else's."""
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from functools import cache
 from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 from msgspec import inspect as mi
@@ -170,4 +171,5 @@ class _Attendu(msgspec.Struct, frozen=True):
 _TYPES: dict[type[mi.Type], _Attendu] = {
     mi.BoolType: _Attendu(bool, "booleen_attendu"),
     mi.DateType: _Attendu(date, "date_invalide"),
+    mi.UUIDType: _Attendu(UUID, "uuid_attendu"),
 }

@@ -49,13 +49,17 @@ def canonique(saisie: str) -> str:
     Refuses with `IdentifiantInvalide`; idempotent. Names without a letter are refused, and so, by the alphabet, are e-mail
     addresses: no identifiant can be taken for another kind of key (R18).
     """
-    # `lower` alone would fold K (kelvin sign) into an ASCII k.
-    texte = saisie.lower() if saisie.isascii() else ""
+    texte = replier(saisie)
     if not LONGUEUR_MIN <= len(texte) <= LONGUEUR_MAX or not _FORME.fullmatch(texte) or _NUMERO.fullmatch(texte):
         raise IdentifiantInvalide("invalide")
     if est_reserve(texte):
         raise IdentifiantInvalide("reserve")
     return texte
+
+
+def replier(saisie: str) -> str:
+    """Lower case for ASCII, nothing for the rest: `lower` alone would fold K (kelvin sign) into an ASCII k."""
+    return saisie.lower() if saisie.isascii() else ""
 
 
 def est_reserve(texte: str) -> bool:

@@ -61,6 +61,9 @@ class Diffusion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alertes: Annotated[bool, _case("Je souhaite recevoir des alertes et actualités personnalisées")] = False
 
 
+LISTES = Diffusion.__struct_fields__
+
+
 class DemandeInscription(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Le formulaire d'inscription."""
 
@@ -92,12 +95,8 @@ class DemandeInscription(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def _mot_de_passe(valeurs: dict[str, Any], outils: Outils) -> Iterator[ErreurChamp]:
-    if "mot_de_passe" not in valeurs:
-        return
-    jugement = mot_de_passe.juger(valeurs["mot_de_passe"], contexte_mot_de_passe(valeurs), outils.estimateur)
-    for regle in jugement.regles:
-        if not regle.ok:
-            yield ErreurChamp(pointer="/mot_de_passe", code=f"mot_de_passe_{regle.code}")
+    if "mot_de_passe" in valeurs:
+        yield from mot_de_passe.fautes(valeurs["mot_de_passe"], contexte_mot_de_passe(valeurs), outils.estimateur)
 
 
 def contexte_mot_de_passe(valeurs: dict[str, Any]) -> list[str]:

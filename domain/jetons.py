@@ -9,13 +9,14 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
+from hashlib import sha256
 from uuid import UUID
 
 from msgspec import Struct
 
 from domain.activation import LONGUEUR_CODE, Jeton
 
-_MAC = 32
+_ID, _RANG, _MAC = 16, 3, 32
 
 
 class Cle(Struct, frozen=True):
@@ -48,14 +49,56 @@ class Trousseau:
 
     def lire_secret(self, secret: str) -> UUID | None:
         """The sign-up this secret was made for; None when it is not one of ours."""
-        lu = _couper(secret)
+        return self._lire(secret, "inscription")
+
+    def rafraichissement(self, session: UUID, rang: int) -> str:
+        """68 characters: the session, the rank in its rotation, and their MAC (256 bits)."""
+        return self._rafraichissements(session, rang)[0]
+
+    def rafraichissement_donne(self, session: UUID, rang: int, empreinte: bytes) -> str | None:
+        """The very token of this rank that was given, under whichever key; None once that key is gone."""
+        return next((j for j in self._rafraichissements(session, rang) if empreinte_rafraichissement(j) == empreinte), None)
+
+    def lire_rafraichissement(self, jeton: str) -> tuple[UUID, int] | None:
+        """The session and the rank this token was made for; None when it is not one of ours."""
+        octets = _octets(jeton, _ID + _RANG + _MAC)
+        if octets is None:
+            return None
+        session, rang = UUID(bytes=octets[:_ID]), int.from_bytes(octets[_ID : _ID + _RANG])
+        justes = [hmac.compare_digest(jeton, fait) for fait in self._rafraichissements(session, rang)]
+        return (session, rang) if any(justes) else None
+
+    def _rafraichissements(self, session: UUID, rang: int) -> list[str]:
+        matiere = session.bytes + rang.to_bytes(_RANG)
+        return [_b64(matiere + _mac(cle, "rafraichissement", matiere)) for cle in self._cles]
+
+    def appareil(self, compte: UUID, appareil: UUID) -> str:
+        """What a device presents to be known again by one account."""
+        return _b64(appareil.bytes + _mac(self._cles[0], "appareil", compte.bytes + appareil.bytes))
+
+    def lire_appareil(self, compte: UUID, jeton: str) -> UUID | None:
+        return self._lire(jeton, "appareil", prefixe=compte.bytes)
+
+    def desinscription(self, compte: UUID, listes: str) -> str:
+        """What leaves these mailing lists without signing in. It never expires: nor does the mail it stands in."""
+        return _b64(compte.bytes + _mac(self._cles[0], f"desinscription/{listes}", compte.bytes))
+
+    def lire_desinscription(self, jeton: str, listes: str) -> UUID | None:
+        return self._lire(jeton, f"desinscription/{listes}")
+
+    def graines(self, usage: str) -> list[bytes]:
+        """32 bytes for another use of each key, in the keys' order: what derives the signing keys."""
+        return [_mac(cle, f"graine/{usage}", b"") for cle in self._cles]
+
+    def _lire(self, texte: str, usage: str, prefixe: bytes = b"") -> UUID | None:
+        lu = _couper(texte)
         if lu is None:
             return None
-        justes = [hmac.compare_digest(lu[1], _mac(cle, "inscription", lu[0])) for cle in self._cles]
+        justes = [hmac.compare_digest(lu[1], _mac(cle, usage, prefixe + lu[0])) for cle in self._cles]
         return UUID(bytes=lu[0]) if any(justes) else None
 
     def code(self, jeton: Jeton) -> str:
-        """Six ASCII digits, uniform to within 10⁻¹³, bound to the proof, its channel and its destination."""
+        """Six ASCII digits, uniform to within 10⁻¹³, bound to the proof, its purpose, its channel and its destination."""
         mac = _mac(self._cle(jeton.cle_id), "code", _matiere(jeton))
         return str(int.from_bytes(mac[:8]) % 10**LONGUEUR_CODE).zfill(LONGUEUR_CODE)
 
@@ -86,8 +129,13 @@ def id_du_lien(lien: str) -> UUID | None:
     return UUID(bytes=lu[0]) if lu else None
 
 
+def empreinte_rafraichissement(jeton: str) -> bytes:
+    """What is stored of a refresh token."""
+    return sha256(jeton.encode()).digest()
+
+
 def _matiere(jeton: Jeton) -> bytes:
-    return b"\0".join((jeton.id.bytes, jeton.canal.encode(), jeton.destination.encode()))
+    return b"\0".join((jeton.id.bytes, jeton.usage.encode(), jeton.canal.encode(), jeton.destination.encode()))
 
 
 def _mac(cle: Cle, usage: str, matiere: bytes) -> bytes:
@@ -99,12 +147,18 @@ def _b64(octets: bytes) -> str:
 
 
 def _couper(texte: str) -> tuple[bytes, bytes] | None:
-    """16 bytes of id and 32 of MAC from exactly 64 characters of URL-safe base64."""
-    if len(texte) != 64 or not texte.isascii():
+    """16 bytes of id and 32 of MAC."""
+    octets = _octets(texte, _ID + _MAC)
+    return (octets[:_ID], octets[_ID:]) if octets else None
+
+
+def _octets(texte: str, taille: int) -> bytes | None:
+    """So many bytes, a multiple of three, from URL-safe base64 as we write it."""
+    if len(texte) != taille // 3 * 4 or not texte.isascii():
         return None
     try:
         octets = urlsafe_b64decode(texte)
     except (Base64Error, ValueError):
         return None
     # `urlsafe_b64decode` skips what is not in its alphabet.
-    return (octets[:16], octets[16:]) if len(octets) == 16 + _MAC and _b64(octets) == texte else None
+    return octets if len(octets) == taille and _b64(octets) == texte else None

@@ -17,6 +17,13 @@ AGE_CONSENTEMENT = 15
 Nature = Literal["acceptation", "prise_de_connaissance", "consentement"]
 
 
+Par = Literal["titulaire", "conjoint"]
+
+
+# The RGPD box is mandatory, hence no free consent: it is kept as what it is, a notice acknowledged.
+NATURES: dict[str, Nature] = {CGU: "acceptation", RGPD: "prise_de_connaissance"}
+
+
 class Version(Struct, frozen=True, kw_only=True):
     """One immutable version of a legal text, without its text. `sha256`: hexadecimal, of the text in UTF-8."""
 
@@ -34,20 +41,19 @@ class Document(Version, frozen=True, kw_only=True):
 
 
 class Acte(Struct, frozen=True, kw_only=True):
-    """One line of the ledger. `objet`: the document, or the purpose of a consent."""
+    """One line of the ledger. `objet`: the document, or the purpose of a consent. `par`: who gave it."""
 
     nature: Nature
     objet: str
     document: Version
     valeur: bool = True
+    par: Par = "titulaire"
 
 
 def actes_d_inscription(en_vigueur: Mapping[str, Version], consentements: Mapping[str, bool]) -> list[Acte]:
     """What a sign-up records. A box left empty records nothing: it was not asked (RGPD, recital 32)."""
     return [
-        Acte(nature="acceptation", objet=CGU, document=en_vigueur[CGU]),
-        # The RGPD box is mandatory, hence no free consent: it is kept as what it is, a notice acknowledged.
-        Acte(nature="prise_de_connaissance", objet=RGPD, document=en_vigueur[RGPD]),
+        *(Acte(nature=NATURES[code], objet=code, document=en_vigueur[code]) for code in OBLIGATOIRES),
         *(
             Acte(nature="consentement", objet=f"diffusion.{liste}", document=en_vigueur[RGPD])
             for liste, donne in consentements.items()

@@ -34,6 +34,12 @@ EMAIL_PAR_ADRESSE = (Fenetre(1, MINUTE), Fenetre(5, 15 * MINUTE), Fenetre(10, JO
 ENVOIS_PAR_DESTINATION: dict[Canal, tuple[Fenetre, ...]] = {"sms": SMS_PAR_NUMERO, "email": EMAIL_PAR_ADRESSE}
 # Five codes of five tries a day keep the odds of a guess at 2.5 × 10⁻⁵ per account and day (G-03).
 CODES_PAR_COMPTE = (Fenetre(5, JOUR),)
+# G-01. Failures of one account: the first few are free, then each waits for the one before; see `freiner` in the database.
+# Failures of one address, and of all together: only attempts that come from no known device are counted there.
+CONNEXIONS_PAR_CLIENT = (Fenetre(30, 5 * MINUTE), Fenetre(100, HEURE))
+RECUPERATIONS_PAR_SAISIE = (Fenetre(1, MINUTE), Fenetre(5, 15 * MINUTE), Fenetre(10, JOUR))
+RECUPERATIONS_PAR_CLIENT = (Fenetre(10, 15 * MINUTE), Fenetre(30, HEURE))
+EXPORTS_PAR_COMPTE = (Fenetre(5, HEURE),)
 # G-08: live availability, and a wider door for the sign-ups that meet a taken identifiant: they tell as much.
 DISPONIBILITE_PAR_CLIENT = (Fenetre(20, MINUTE), Fenetre(100, HEURE))
 CONFLITS_PAR_CLIENT = (Fenetre(100, HEURE),)
@@ -45,6 +51,7 @@ class Reglage(Struct, frozen=True, kw_only=True):
     actives: bool = True
     sms_par_jour: int = 2000
     disponibilites_par_minute: int = 6000
+    connexions_par_minute: int = 6000
 
 
 class Regulateur:
@@ -52,6 +59,7 @@ class Regulateur:
 
     def __init__(self, trousseau: Trousseau, reglage: Reglage) -> None:
         self._trousseau, self._reglage = trousseau, reglage
+        self._connexions = self._limite("connexion/tous", "", Fenetre(reglage.connexions_par_minute, MINUTE))
         self._disponibilites = self._limite("disponibilite/tous", "", Fenetre(reglage.disponibilites_par_minute, MINUTE))
 
     def envoi(self, canal: Canal, destination: str, compte: UUID, client: str) -> list[Limite]:
@@ -76,6 +84,39 @@ class Regulateur:
         if not self._reglage.actives:
             return []
         return [self._limite("disponibilite/client", client, *DISPONIBILITE_PAR_CLIENT), self._disponibilites]
+
+    def frein(self, compte: UUID | None, saisie: str, appareil: UUID | None) -> bytes | None:
+        """What failures of one account are counted on: the account, however it was named; or the device it knows, by itself.
+
+        None when limits are off. A name that designates nobody is counted like any other.
+        """
+        if not self._reglage.actives:
+            return None
+        if compte and appareil:
+            return self._trousseau.empreinte("frein/appareil", compte.bytes + appareil.bytes)
+        return self._trousseau.empreinte("frein/compte", compte.bytes) if compte else self._trousseau.empreinte("frein", saisie)
+
+    def frein_session(self, session: UUID) -> bytes | None:
+        """The current password, guessed from inside a session: its own count, which keeps nobody else out."""
+        return self._trousseau.empreinte("frein/session", session.bytes) if self._reglage.actives else None
+
+    def connexion(self, client: str) -> list[Limite]:
+        """An attempt from a device the account does not know."""
+        if not self._reglage.actives:
+            return []
+        return [self._limite("connexion/client", client, *CONNEXIONS_PAR_CLIENT), self._connexions]
+
+    def recuperation_client(self, client: str) -> list[Limite]:
+        return [self._limite("recuperation/client", client, *RECUPERATIONS_PAR_CLIENT)] if self._reglage.actives else []
+
+    def recuperation(self, objet: str, saisie: str) -> list[Limite]:
+        """What is silently dropped beyond (R55); counted on what was typed, whether or not it designates anybody."""
+        if not self._reglage.actives:
+            return []
+        return [self._limite(f"recuperation/{objet}", saisie.lower(), *RECUPERATIONS_PAR_SAISIE)]
+
+    def export(self, compte: UUID) -> list[Limite]:
+        return [self._limite("export", compte.hex, *EXPORTS_PAR_COMPTE)] if self._reglage.actives else []
 
     def conflit(self, client: str) -> list[Limite]:
         return [self._limite("conflit/client", client, *CONFLITS_PAR_CLIENT)] if self._reglage.actives else []

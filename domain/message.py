@@ -7,10 +7,24 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from domain.activation import Canal, Jeton
+from domain.activation import Canal, Jeton, Usage
 from domain.compte import Langue
 
-Modele = Literal["activation"]
+# Those that carry a proof bear the name of its purpose; the others tell of what has been done. `identifiants`: those of an
+# address, to that address. `diffusion` carries the way out of the lists.
+Modele = Literal[
+    Usage,
+    "identifiants",
+    "mot_de_passe_change",
+    "mot_de_passe_reinitialise",
+    "identifiant_change",
+    "contact_change",
+    "contact_retabli",
+    "session_suspecte",
+    "effacement_annule",
+    "diffusion",
+    "inactivite",
+]
 
 # Seconds. A lease outlives the slowest provider's time-out, so that two workers never hold one message.
 BAIL = 30
@@ -19,19 +33,26 @@ TENTATIVES_INTERNES = 5
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """A leased outbox row, with what rendering needs. `tentatives` counts this one."""
+    """A leased outbox row, with what rendering needs. `tentatives` counts this one.
+
+    `jeton`: the proof it carries, if any. `faits`: what it tells, by name, nothing secret. `identifiants`: of its destination.
+    """
 
     id: UUID
+    compte_id: UUID
     canal: Canal
     modele: Modele
+    destination: str
     langue: Langue
     identifiant: str
-    jeton: Jeton
+    jeton: Jeton | None
+    faits: dict[str, str]
+    identifiants: tuple[str, ...] = ()
     perime: bool
     tentatives: int
 
     def __repr__(self) -> str:
-        return f"Message(id={self.id}, canal={self.canal})"
+        return f"Message(id={self.id}, canal={self.canal}, modele={self.modele})"
 
 
 class Rendu(Struct, frozen=True, kw_only=True):
@@ -43,6 +64,8 @@ class Rendu(Struct, frozen=True, kw_only=True):
     objet: str
     texte: str
     html: str | None = None
+    desinscription: str | None = None
+    """One-click address (RFC 8058) of a mailing's way out."""
 
     def __repr__(self) -> str:
         return f"Rendu(id={self.id}, canal={self.canal})"

@@ -13,6 +13,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from domain.erreurs import ErreurChamp
 from domain.outils import Estimateur
 
 LONGUEUR_MIN, LONGUEUR_MAX = 8, 128
@@ -65,6 +66,15 @@ def juger(mot_de_passe: str, contexte: Iterable[str | None], estimateur: Estimat
             Regle("niveau", niveau != "faible"),
         ),
     )
+
+
+def fautes(mot_de_passe: str, contexte: Iterable[str | None], estimateur: Estimateur) -> list[ErreurChamp]:
+    """What a form says of a password that is not acceptable, under `/mot_de_passe`."""
+    return [
+        ErreurChamp(pointer="/mot_de_passe", code=f"mot_de_passe_{regle.code}")
+        for regle in juger(mot_de_passe, contexte, estimateur).regles
+        if not regle.ok
+    ]
 
 
 def bits(texte: str) -> float:

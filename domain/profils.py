@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from domain import champs
 from domain.erreurs import ErreurChamp
@@ -55,14 +55,7 @@ class Citoyen(_Personnel, frozen=True, kw_only=True, forbid_unknown_fields=True,
     nom_naissance: champs.NomNaissance
     nom_usage: champs.NomUsage | None = None
     prenom: champs.Prenom | None
-    date_naissance: Annotated[
-        date,
-        Meta(
-            description="Entre le 1er janvier 1900 et aujourd'hui.",
-            examples=["2000-01-01"],
-            extra_json_schema={"title": "Date de naissance", "x-autocomplete": "bday"},
-        ),
-    ]
+    date_naissance: champs.DateNaissance
 
     @staticmethod
     def controles(valeurs: dict[str, Any], outils: Outils) -> Iterator[ErreurChamp]:

@@ -16,6 +16,7 @@ from litestar import Litestar
 
 from adapters.mailbox import FileMailbox
 from adapters.passwords import PasslibHasher
+from adapters.system import RealSystem
 from app.composition import Socle, distribution, fermer, litestar
 from app.http.bordure import Bordure
 from app.settings import Settings
@@ -24,15 +25,25 @@ from domain.ports import MessageRecu
 from tests.openapi import conforme
 
 
+class SystemeDecale(RealSystem):
+    """The real one, its clock ahead by as much as the database's."""
+
+    avance = timedelta()
+
+    def instant(self) -> int:
+        return super().instant() + int(self.avance.total_seconds())
+
+
 class Service:
     def __init__(self, settings: Settings, *, adresse: str = "192.0.2.10") -> None:
         self.settings, self._adresse = settings, adresse
         self._avance = timedelta()
+        self._systeme = SystemeDecale()
         self._pile = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         # The smallest argon2 there is: what is tested here is not the hash.
-        app = litestar(self.settings, hacheur=PasslibHasher(threads=2, memoire=8, passes=1))
+        app = litestar(self.settings, systeme=self._systeme, hacheur=PasslibHasher(threads=2, memoire=8, passes=1))
         await self._pile.enter_async_context(_vie(app))
         transport = httpx.ASGITransport(app=Bordure(app), client=(self._adresse, 40000), raise_app_exceptions=False)  # type: ignore[arg-type]
         self.http = await self._pile.enter_async_context(
@@ -96,10 +107,62 @@ class Service:
     async def suivre(self, jeton: str) -> httpx.Response:
         return await self.http.post("/v1/liens-activation", json={"jeton": jeton})
 
+    async def actif(self, demande: dict[str, Any], canal: str = "email") -> dict[str, Any]:
+        """Signed up and activated by this channel; the sign-up, as its author holds it."""
+        inscription = await self.inscrit(demande | {"activer_par": canal})
+        destination = demande["email"] if canal == "email" else "+33" + demande["telephone_mobile"][1:]
+        if canal == "email":
+            reponse = await self.suivre(await self.lien(destination))
+        else:
+            reponse = await self.essayer(inscription, inscription["activation"], await self.code(destination))
+        assert reponse.status_code == 200, reponse.text
+        return inscription
+
+    async def connecter(
+        self, identifiant: str, mot_de_passe: str, *, entetes: dict[str, str] = {}, **options: Any
+    ) -> httpx.Response:
+        corps = {"identifiant": identifiant, "mot_de_passe": mot_de_passe} | options
+        return await self.http.post("/v1/sessions", json=corps, headers=entetes)
+
+    async def connecte(self, identifiant: str, mot_de_passe: str, **options: Any) -> dict[str, Any]:
+        reponse = await self.connecter(identifiant, mot_de_passe, **options)
+        assert reponse.status_code == 201, reponse.text
+        session: dict[str, Any] = reponse.json()
+        return session
+
+    async def rafraichir(self, jeton: str | None, **entetes: str) -> httpx.Response:
+        return await self.http.post("/v1/sessions/rafraichissements", json={"jeton_rafraichissement": jeton}, headers=entetes)
+
+    async def appeler(
+        self, session: dict[str, Any], methode: str, chemin: str, corps: Any = None, **entetes: str
+    ) -> httpx.Response:
+        """Any call, with the session's access token."""
+        return await self.http.request(methode, chemin, json=corps, headers=bearer(session) | entetes)
+
+    async def moi(self, session: dict[str, Any]) -> dict[str, Any]:
+        reponse = await self.appeler(session, "GET", "/v1/moi")
+        assert reponse.status_code == 200, reponse.text
+        corps: dict[str, Any] = reponse.json()
+        return corps
+
+    async def recuperer(self, identifiant: str, canal: str | None = None) -> str:
+        """The id of a forgotten password's request, once the worker has looked at it."""
+        reponse = await self.http.post("/v1/recuperations/mot-de-passe", json={"identifiant": identifiant, "canal": canal})
+        assert reponse.status_code == 202, reponse.text
+        await self.livrer()
+        return str(reponse.json()["id"])
+
+    async def reinitialiser(self, mot_de_passe: str, **preuve: Any) -> httpx.Response:
+        """`preuve`: `jeton`, or `id` and `code`."""
+        corps = preuve | {"mot_de_passe": mot_de_passe}
+        return await self.http.post("/v1/recuperations/mot-de-passe/confirmations", json=corps)
+
     # Levers
 
     async def livrer(self) -> None:
-        """Everything due leaves."""
+        """Everything due leaves, what people forgot included."""
+        while await self.distribution.recuperer():
+            pass
         for canal in CANAUX:
             while await self.distribution.tour(canal):
                 pass
@@ -113,13 +176,15 @@ class Service:
         """The code of the newest message to this destination."""
         return str(re.findall(r"(?<!\d)(\d{6})(?!\d)", (await self.messages(destination))[0].texte)[-1])
 
-    async def lien(self, destination: str) -> str:
-        """The token of the newest link to this destination."""
-        return str(re.findall(r"/activation#([\w-]+)", (await self.messages(destination))[0].texte)[0])
+    async def lien(self, destination: str, page: str = "activation") -> str:
+        """The token of the newest link of this page to this destination."""
+        textes = [m.texte for m in await self.messages(destination) if f"/{page}#" in m.texte]
+        return str(re.findall(rf"/{page}#([\w-]+)", textes[0])[0])
 
     async def avancer(self, duree: timedelta) -> None:
         """Moves the database's clock, for every process at once."""
         self._avance += duree
+        self._systeme.avance = self._avance
         await self._regler(f"clock_timestamp() + make_interval(secs => {self._avance.total_seconds()})")
 
     async def arreter_horloge(self, instant: datetime) -> None:
@@ -156,6 +221,10 @@ async def _vie(app: Litestar) -> AsyncIterator[None]:
     finally:
         fin.set()
         await tache
+
+
+def bearer(session: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {session['jeton_acces']}"}
 
 
 def porteur(inscription: dict[str, Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.registre import colonnes as actes_en_colonnes
 from domain.activation import Jeton
 from domain.compte import CONTACT_DU_CANAL, ActivationOuverte, CompteEnAttente, Contact, NouveauCompte
 from domain.erreurs import Sature
@@ -23,8 +24,8 @@ _OUVRIR = text(
     """
     with compte as (
       insert into comptes (id, identifiant, profil, empreinte_mdp, langue, expire_le)
-      values (:id, coalesce(:identifiant, premier_libre(:base)), cast(:profil as jsonb), :empreinte, :langue,
-              horloge() + :duree)
+      select :id, coalesce(:identifiant, premier_libre(:base)), cast(:profil as jsonb), :empreinte, :langue, horloge() + :duree
+       where not exists (select from identifiants_retires where empreinte = empreinte_identifiant(:identifiant))
       on conflict (identifiant) do nothing
       returning id, identifiant, expire_le
     ), joindre as (
@@ -33,10 +34,13 @@ _OUVRIR = text(
         from compte, unnest(cast(:natures as text[]), cast(:valeurs as text[]), cast(:recoit_sms as boolean[])) c
     ), acter as (
       insert into actes_juridiques
-        (compte_id, nature, objet, valeur, document_code, document_version, document_sha256, langue, requete_id)
+        (compte_id, nature, objet, valeur, document_code, document_version, document_sha256, par, langue, requete_id)
       select compte.id, a.*, :langue, :requete
         from compte, unnest(cast(:a_natures as text[]), cast(:a_objets as text[]), cast(:a_valeurs as boolean[]),
-                            cast(:a_codes as text[]), cast(:a_versions as text[]), cast(:a_sha256 as text[])) a
+                            cast(:a_codes as text[]), cast(:a_versions as text[]), cast(:a_sha256 as text[]),
+                            cast(:a_par as text[])) a
+    ), noter as (
+      insert into activites (compte_id, nature) select id, 'compte_cree' from compte
     )
     select identifiant, expire_le from compte
     """
@@ -49,13 +53,14 @@ _EN_ATTENTE = text(
     select c.id, c.etat, c.type, c.identifiant, c.langue, c.expire_le, c.expire_le <= horloge() as expiree,
            (select jsonb_agg(jsonb_build_array(nature, valeur, recoit_sms)) from contacts where compte_id = c.id) as contacts,
            (select jsonb_agg(jsonb_build_object(
-                     'jeton', jsonb_build_object('id', j.id, 'compte_id', c.id, 'canal', canal, 'destination', destination,
-                                                 'cle_id', cle_id),
+                     'jeton', jsonb_build_object('id', j.id, 'compte_id', c.id, 'usage', usage, 'canal', canal,
+                                                 'destination', destination, 'cle_id', cle_id),
                      'essais', essais, 'envois', envois, 'expire_le', j.expire_le, 'expiree', j.expire_le <= horloge(),
                      'renvoi_possible_le', renvoi_le,
                      'livraison', coalesce((select livraison from outbox where jeton_id = j.id order by cree_le desc limit 1),
                                            'retenu')) order by j.cree_le desc)
-              from jetons j where compte_id = c.id and depense_le is null and annule_le is null) as activations
+              from jetons j where compte_id = c.id and usage = 'activation' and depense_le is null and annule_le is null
+           ) as activations
       from comptes c
      where c.id = :id and c.etat in ('en_attente', 'actif')
     """
@@ -77,10 +82,17 @@ _ACTIVER = text(
     ), retires as (
       update outbox set livraison = 'annule' where compte_id = :compte and livraison in ('en_file', 'nouvel_essai')
     ), active as (
-      update comptes set etat = 'actif', active_le = horloge() where id = :compte and etat = 'en_attente' returning id
+      update comptes set etat = 'actif', active_le = horloge(), vu_le = horloge()::date
+       where id = :compte and etat = 'en_attente' returning id
+    ), noter as (
+      insert into activites (compte_id, nature, details)
+      select id, 'compte_active', jsonb_build_object('canal', cast(:canal as text)) from active
     )
     select pg_notify('comptoir', 'inscription.' || id) from active
     """
+)
+_DEPENSER_SECRET = text(
+    "update comptes set secret_depense_le = horloge() where id = :id and etat = 'actif' and secret_depense_le is null"
 )
 _EFFACER = text(
     """
@@ -137,8 +149,16 @@ class PgComptes(Comptes):
     async def corriger(self, id: UUID, contacts: Sequence[Contact]) -> None:
         await self._connexion.execute(_CORRIGER, {"id": id} | _colonnes(contacts))
 
+    async def depenser_secret(self, id: UUID) -> bool:
+        return (await self._connexion.execute(_DEPENSER_SECRET, {"id": id})).rowcount == 1
+
     async def activer(self, jeton: Jeton) -> bool:
-        ordre = {"compte": jeton.compte_id, "nature": CONTACT_DU_CANAL[jeton.canal], "destination": jeton.destination}
+        ordre = {
+            "compte": jeton.compte_id,
+            "canal": jeton.canal,
+            "nature": CONTACT_DU_CANAL[jeton.canal],
+            "destination": jeton.destination,
+        }
         return (await self._connexion.execute(_ACTIVER, ordre)).rowcount == 1
 
     async def effacer_demande(self, id: UUID) -> bool:
@@ -146,22 +166,20 @@ class PgComptes(Comptes):
 
 
 def _parametres(compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta, requete: str) -> dict[str, Any]:
-    return {
-        "id": compte.id,
-        "identifiant": compte.identifiant,
-        "base": compte.base,
-        "profil": msgspec.json.encode(compte.profil).decode(),
-        "empreinte": compte.empreinte_mdp,
-        "langue": compte.langue,
-        "duree": duree,
-        "requete": requete,
-        "a_natures": [a.nature for a in actes],
-        "a_objets": [a.objet for a in actes],
-        "a_valeurs": [a.valeur for a in actes],
-        "a_codes": [a.document.code for a in actes],
-        "a_versions": [a.document.version for a in actes],
-        "a_sha256": [a.document.sha256 for a in actes],
-    } | _colonnes(compte.contacts)
+    return (
+        {
+            "id": compte.id,
+            "identifiant": compte.identifiant,
+            "base": compte.base,
+            "profil": msgspec.json.encode(compte.profil).decode(),
+            "empreinte": compte.empreinte_mdp,
+            "langue": compte.langue,
+            "duree": duree,
+            "requete": requete,
+        }
+        | actes_en_colonnes(actes)
+        | _colonnes(compte.contacts)
+    )
 
 
 def _colonnes(contacts: Sequence[Contact]) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from domain.erreurs import TropDeDemandes
 from domain.limites import Limite
 from domain.ports import Disponibilites
 
-_LIBRE = "select not exists (select from comptes where identifiant = $1)"
+_EST_LIBRE = """not exists (select from comptes where identifiant = $1)
+       and not exists (select from identifiants_retires where empreinte = empreinte_identifiant($1))"""
+_LIBRE = f"select {_EST_LIBRE}"
 # The limit is spent in the statement that answers; what it forbids is not looked at.
-_LIBRE_COMPTEE = """
-    select l.attendre, l.attendre is null and not exists (select from comptes where identifiant = $1) as libre
+_LIBRE_COMPTEE = f"""
+    select l.attendre, l.attendre is null and {_EST_LIBRE} as libre
       from (select depenser_sans_attendre($2, $3, $4) as attendre offset 0) l
-"""
+"""  # noqa: S608  (constants)
 _PREMIERS = "select premier_libre(b) from unnest($1::text[]) with ordinality u (b, rang) order by rang"
 _DEPENSER = "select depenser_sans_attendre($1, $2, $3)"
 

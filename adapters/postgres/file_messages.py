@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.postgres.pannes import traduire_pannes
-from domain.activation import Canal, Jeton, Livraison
+from domain.activation import Canal, Livraison
 from domain.message import Message
 from domain.ports import FileMessages
 
@@ -23,12 +24,19 @@ _LOUER = text(
     ), louee as (
       update outbox o set tentatives = tentatives + 1, a_partir_de = horloge() + make_interval(secs => :bail)
         from due where o.id = due.id
-      returning o.id, o.modele, o.tentatives, o.compte_id, o.jeton_id
+      returning o.*
     )
-    select l.id, l.modele, l.tentatives, c.langue, c.identifiant,
-           j.id as jeton_id, j.compte_id, j.canal, j.destination, j.cle_id,
-           j.expire_le <= horloge() or j.annule_le is not null or j.depense_le is not null as perime
-      from louee l join comptes c on c.id = l.compte_id join jetons j on j.id = l.jeton_id
+    select l.id, l.compte_id, l.canal, l.modele, l.tentatives, l.donnees as faits, c.langue, c.identifiant,
+           coalesce(j.destination, l.destination) as destination,
+           case when j.id is not null then jsonb_build_object('id', j.id, 'compte_id', j.compte_id, 'usage', j.usage,
+                  'canal', j.canal, 'destination', j.destination, 'cle_id', j.cle_id) end as jeton,
+           case when l.modele = 'identifiants' then (
+             select array_agg(a.identifiant order by a.identifiant)
+               from contacts k join comptes a on a.id = k.compte_id and a.etat = 'actif'
+              where k.nature = 'email' and k.verifie_le is not null
+                and lower(k.valeur collate "C") = lower(l.destination collate "C")) else '{}' end as identifiants,
+           coalesce(j.expire_le <= horloge() or j.annule_le is not null or j.depense_le is not null, false) as perime
+      from louee l join comptes c on c.id = l.compte_id left join jetons j on j.id = l.jeton_id
     """
 )
 _ENVOYE = text("update outbox set livraison = 'envoye', envoye_le = horloge(), motif = null where id = :id")
@@ -58,21 +66,7 @@ class PgFileMessages(FileMessages):
     async def louer(self, canal: Canal, bail: int) -> Message | None:
         async with traduire_pannes(), self._engine.connect() as connexion:
             ligne = (await connexion.execute(_LOUER, {"canal": canal, "bail": bail})).one_or_none()
-        if ligne is None:
-            return None
-        jeton = Jeton(
-            id=ligne.jeton_id, compte_id=ligne.compte_id, canal=ligne.canal, destination=ligne.destination, cle_id=ligne.cle_id
-        )
-        return Message(
-            id=ligne.id,
-            canal=ligne.canal,
-            modele=ligne.modele,
-            langue=ligne.langue,
-            identifiant=ligne.identifiant,
-            jeton=jeton,
-            perime=ligne.perime,
-            tentatives=ligne.tentatives,
-        )
+        return None if ligne is None else msgspec.convert(ligne._asdict(), Message)
 
     async def envoye(self, id: UUID) -> None:
         await self._noter(_ENVOYE, {"id": id})

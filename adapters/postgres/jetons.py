@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.activation import ESSAIS_MAX, Canal, Jeton
+from domain.activation import ESSAIS_MAX, Canal, Jeton, Usage
 from domain.compte import ActivationOuverte
 from domain.ports import EtatJeton, Jetons
 
@@ -17,7 +20,8 @@ _FERMER = text(
     """
     with fermes as (
       update jetons set annule_le = horloge()
-       where compte_id = :compte and canal = :canal and depense_le is null and annule_le is null
+       where compte_id = :compte and usage = any (cast(:usages as text[])) and (cast(:canal as text) is null or canal = :canal)
+         and depense_le is null and annule_le is null
       returning id
     )
     update outbox set livraison = 'annule' from fermes where jeton_id = fermes.id and livraison in ('en_file', 'nouvel_essai')
@@ -27,14 +31,14 @@ _FERMER = text(
 _OUVRIR = text(
     """
     with jeton as (
-      insert into jetons (id, compte_id, canal, destination, cle_id, envois, expire_le, renvoi_le)
-      values (:id, :compte, :canal, :destination, :cle_id, case when :envoyer then 1 else 0 end,
+      insert into jetons (id, compte_id, usage, canal, destination, cle_id, donnees, envois, expire_le, renvoi_le)
+      values (:id, :compte, :usage, :canal, :destination, :cle_id, cast(:faits as jsonb), case when :envoyer then 1 else 0 end,
               horloge() + coalesce(make_interval(secs => :retenue), interval '0') + :duree,
               horloge() + coalesce(make_interval(secs => :retenue), :delai))
       returning *
     ), message as (
-      insert into outbox (compte_id, jeton_id, canal, modele)
-      select compte_id, id, canal, 'activation' from jeton where :envoyer
+      insert into outbox (compte_id, jeton_id, canal, modele, donnees)
+      select compte_id, id, canal, usage, donnees from jeton where :envoyer
     )
     select envois, expire_le, renvoi_le from jeton
     """
@@ -49,20 +53,20 @@ _RENVOYER = text(
       update outbox set livraison = 'annule' from jeton
        where jeton_id = jeton.id and livraison in ('en_file', 'nouvel_essai')
     )
-    insert into outbox (compte_id, jeton_id, canal, modele) select compte_id, id, canal, 'activation' from jeton
+    insert into outbox (compte_id, jeton_id, canal, modele, donnees) select compte_id, id, canal, usage, donnees from jeton
     """
 )
 _COMPTER = text(
     """
     update jetons set essais = essais + 1
-     where id = :id and compte_id = :compte and depense_le is null and annule_le is null and expire_le > horloge()
-       and essais < :max and envois > 0
-    returning id, compte_id, canal, destination, cle_id, essais
+     where id = :id and usage = :usage and depense_le is null and annule_le is null and expire_le > horloge()
+       and essais < :max and envois > 0 and (cast(:compte as uuid) is null or compte_id = :compte)
+    returning id, compte_id, usage, canal, destination, cle_id, essais
     """
 )
 _ETAT = text(
     """
-    select id, compte_id, canal, destination, cle_id, essais,
+    select id, compte_id, usage, canal, destination, cle_id, essais,
            case when depense_le is not null then 'depense' when annule_le is not null then 'remplace'
                 when expire_le <= horloge() then 'expire' when envois = 0 then 'retenu' else 'ouvert' end as etat
       from jetons where id = :id
@@ -76,14 +80,42 @@ _DEPENSER = text(
 )
 
 
+_OUVERT = text(
+    """
+    select id, compte_id, usage, canal, destination, cle_id, essais, envois, expire_le, expire_le <= horloge() as expiree,
+           renvoi_le as renvoi_possible_le,
+           coalesce((select livraison from outbox where jeton_id = j.id order by cree_le desc limit 1), 'retenu') as livraison
+      from jetons j
+     where compte_id = :compte and usage = :usage and canal = :canal and depense_le is null and annule_le is null
+    """
+)
+_ANNULER_RETOURS = text(
+    """
+    update jetons r set annule_le = horloge() from jetons j
+     where j.id = :id and r.compte_id = j.compte_id and r.usage = 'annulation_contact' and r.canal = j.canal
+       and r.cree_le > j.cree_le and r.depense_le is null and r.annule_le is null
+    """
+)
+_FAITS = text("select donnees from jetons where id = :id")
+
+
 class PgJetons(Jetons):
     def __init__(self, connexion: AsyncConnection) -> None:
         self._connexion = connexion
 
-    async def ouvrir(self, jeton: Jeton, duree: timedelta, delai: timedelta, retenue: float | None) -> ActivationOuverte:
+    async def ouvrir(
+        self,
+        jeton: Jeton,
+        duree: timedelta,
+        delai: timedelta,
+        retenue: float | None,
+        faits: Mapping[str, str] = {},
+    ) -> ActivationOuverte:
         ordre = {
             "id": jeton.id,
             "compte": jeton.compte_id,
+            "usage": jeton.usage,
+            "faits": msgspec.json.encode(faits).decode(),
             "canal": jeton.canal,
             "destination": jeton.destination,
             "cle_id": jeton.cle_id,
@@ -106,8 +138,17 @@ class PgJetons(Jetons):
     async def renvoyer(self, id: UUID, delai: timedelta) -> None:
         await self._connexion.execute(_RENVOYER, {"id": id, "delai": delai})
 
-    async def compter_essai(self, compte_id: UUID, id: UUID) -> tuple[Jeton, int] | None:
-        ordre = {"id": id, "compte": compte_id, "max": ESSAIS_MAX}
+    async def ouvert(self, compte_id: UUID, usage: Usage, canal: Canal) -> ActivationOuverte | None:
+        ordre = {"compte": compte_id, "usage": usage, "canal": canal}
+        ligne = (await self._connexion.execute(_OUVERT, ordre)).one_or_none()
+        return None if ligne is None else msgspec.convert(ligne._asdict() | {"jeton": _jeton(ligne)}, ActivationOuverte)
+
+    async def faits(self, id: UUID) -> Mapping[str, str]:
+        faits: dict[str, str] = (await self._connexion.execute(_FAITS, {"id": id})).scalar_one()
+        return faits
+
+    async def compter_essai(self, usage: Usage, id: UUID, compte_id: UUID | None = None) -> tuple[Jeton, int] | None:
+        ordre = {"id": id, "usage": usage, "compte": compte_id, "max": ESSAIS_MAX}
         ligne = (await self._connexion.execute(_COMPTER, ordre)).one_or_none()
         return None if ligne is None else (_jeton(ligne), ESSAIS_MAX - ligne.essais)
 
@@ -118,9 +159,12 @@ class PgJetons(Jetons):
     async def depenser(self, id: UUID) -> bool:
         return (await self._connexion.execute(_DEPENSER, {"id": id})).rowcount == 1
 
-    async def annuler(self, compte_id: UUID, canal: Canal) -> None:
-        await self._connexion.execute(_FERMER, {"compte": compte_id, "canal": canal})
+    async def annuler_retours(self, jeton: Jeton) -> None:
+        await self._connexion.execute(_ANNULER_RETOURS, {"id": jeton.id})
+
+    async def annuler(self, compte_id: UUID, usages: Sequence[Usage], canal: Canal | None = None) -> None:
+        await self._connexion.execute(_FERMER, {"compte": compte_id, "usages": list(usages), "canal": canal})
 
 
-def _jeton(ligne: Row[tuple[object, ...]]) -> Jeton:
-    return Jeton(id=ligne.id, compte_id=ligne.compte_id, canal=ligne.canal, destination=ligne.destination, cle_id=ligne.cle_id)
+def _jeton(ligne: Row[Any]) -> Jeton:
+    return msgspec.convert(ligne, Jeton, from_attributes=True)

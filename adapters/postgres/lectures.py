@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import asyncpg
 
+from adapters.postgres.delais import COMMANDE, CONNEXION
 from adapters.postgres.pannes import traduire_pannes
-from adapters.postgres.store import COMMANDE, CONNEXION
 
 
 class Lectures:

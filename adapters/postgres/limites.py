@@ -14,6 +14,10 @@ from domain.ports import Limites
 _DEPENSER = text("select depenser(cast(:cles as bytea[]), cast(:nombres as integer[]), cast(:secondes as integer[]))")
 
 
+_FREINER = text("select freiner(:frein)")
+_RENDRE = text("select rendre(:frein, cast(:cles as bytea[]))")
+
+
 class PgLimites(Limites):
     def __init__(self, connexion: AsyncConnection) -> None:
         self._connexion = connexion
@@ -25,6 +29,13 @@ class PgLimites(Limites):
         ordre: dict[str, Any] = {"cles": cles, "nombres": nombres, "secondes": secondes}
         attendre: float | None = (await self._connexion.execute(_DEPENSER, ordre)).scalar()
         return attendre
+
+    async def freiner(self, frein: bytes) -> bool:
+        return bool((await self._connexion.execute(_FREINER, {"frein": frein})).scalar())
+
+    async def rendre(self, frein: bytes | None, limites: Sequence[Limite]) -> None:
+        if frein is not None or limites:
+            await self._connexion.execute(_RENDRE, {"frein": frein, "cles": [limite.cle for limite in limites]})
 
 
 def colonnes(limites: Sequence[Limite]) -> tuple[list[bytes], list[int], list[int]]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import asyncpg
 
-from adapters.postgres.store import COMMANDE, CONNEXION
+from adapters.postgres.delais import COMMANDE, CONNEXION
 from domain.ports import Abonnement, Signaux
 
 CANAL = "comptoir"

@@ -8,15 +8,18 @@ from contextlib import asynccontextmanager
 from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from adapters.postgres.avis import PgAvis
 from adapters.postgres.comptes import PgComptes
+from adapters.postgres.delais import ATTENTE, COMMANDE, CONNEXION
 from adapters.postgres.idempotence import PgReponses
 from adapters.postgres.jetons import PgJetons
 from adapters.postgres.limites import PgLimites
 from adapters.postgres.pannes import traduire_pannes
+from adapters.postgres.recuperations import PgFileRecuperations
+from adapters.postgres.registre import PgRegistre
+from adapters.postgres.sessions import PgSessions
+from adapters.postgres.titulaires import PgTitulaires
 from domain.ports import Store, Transaction
-
-# Every wait has an end (R98): connecting, taking a connection from the pool, and any one statement, lock waits included.
-CONNEXION, ATTENTE, COMMANDE = 5.0, 5.0, 10.0
 
 
 def moteur(url: str, taille: int) -> AsyncEngine:
@@ -51,6 +54,11 @@ class PgStore(Store):
                 jetons=PgJetons(connexion),
                 limites=PgLimites(connexion),
                 reponses=PgReponses(connexion),
+                sessions=PgSessions(connexion),
+                titulaires=PgTitulaires(connexion),
+                registre=PgRegistre(connexion),
+                avis=PgAvis(connexion),
+                recuperations=PgFileRecuperations(connexion),
             )
 
     @asynccontextmanager

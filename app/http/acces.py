@@ -4,35 +4,65 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from domain.erreurs import InscriptionInconnue, Refus, SecretInvalide
+from domain.erreurs import InscriptionInconnue, JetonInvalide, Refus, SecretInvalide
+from domain.session import Porteur
 
-Acces = Literal["public", "inscription"]
+Acces = Literal["public", "inscription", "session"]
+_PORTEUR = "comptoir.porteur"
 
 
-def ouvert(acces: Acces, *refus: type[Refus], idempotente: bool = False, cachee: bool = False) -> dict[str, Any]:
-    """A handler's `opt`: who may call it, the refusals of its own (for the OpenAPI document), whether it takes retries."""
-    return {"acces": acces, "refus": refus, "idempotente": idempotente, "cachee": cachee}
+def ouvert(
+    acces: Acces, *refus: type[Refus], idempotente: bool = False, cachee: bool = False, etiquetee: bool = False
+) -> dict[str, Any]:
+    """A handler's `opt`: who may call it, the refusals of its own (for the OpenAPI document), whether it takes retries.
+
+    `cachee`: public and cacheable. `etiquetee`: its answer has a validator, which a change must send back.
+    """
+    return {"acces": acces, "refus": refus, "idempotente": idempotente, "cachee": cachee, "etiquetee": etiquetee}
 
 
 # Asynchronous, though nothing waits: Litestar would send a plain function to a thread, at each request.
 async def garde(connexion: ASGIConnection[Any, Any, Any, Any], gestionnaire: BaseRouteHandler) -> None:
-    acces = gestionnaire.opt.get("acces")
-    if acces == "inscription":
-        _exiger_secret(connexion)
     # OPTIONS is answered by Litestar itself: the methods allowed, no handler of ours.
-    elif acces != "public" and connexion.scope["method"] != "OPTIONS":  # type: ignore[typeddict-item]
-        raise SecretInvalide
+    if connexion.scope["method"] == "OPTIONS":  # type: ignore[typeddict-item]
+        return
+    acces = gestionnaire.opt.get("acces")
+    if acces == "session":
+        _exiger_jeton(connexion)
+    elif acces == "inscription":
+        _exiger_secret(connexion)
+    elif acces != "public":
+        raise JetonInvalide
+
+
+def porteur_de(request: Request[Any, Any, Any]) -> Porteur:
+    """Whom the access token speaks for. Whether its session still lives is asked of the database by what it is used for."""
+    porteur: Porteur = request.scope[_PORTEUR]  # type: ignore[literal-required]
+    return porteur
+
+
+def _exiger_jeton(connexion: ASGIConnection[Any, Any, Any, Any]) -> None:
+    porteur = connexion.app.state.jetons_acces.lire(_porte(connexion))
+    if porteur is None:
+        raise JetonInvalide
+    connexion.scope[_PORTEUR] = porteur  # type: ignore[literal-required]
 
 
 def _exiger_secret(connexion: ASGIConnection[Any, Any, Any, Any]) -> None:
     """401 for what is no secret of ours; 404 for a good one at somebody else's address."""
-    autorisations = connexion.headers.getall("authorization", [])
-    schema, _, secret = (autorisations[0] if len(autorisations) == 1 else "").partition(" ")
-    porteur = connexion.app.state.trousseau.lire_secret(secret.strip()) if schema.lower() == "bearer" else None
+    porteur = connexion.app.state.trousseau.lire_secret(_porte(connexion))
     if porteur is None:
         raise SecretInvalide
     if porteur != connexion.path_params["id"]:
         raise InscriptionInconnue
+
+
+def _porte(connexion: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """What the one Authorization header bears; nothing when there are two, or another scheme."""
+    autorisations = connexion.headers.getall("authorization", [])
+    schema, _, porte = (autorisations[0] if len(autorisations) == 1 else "").partition(" ")
+    return porte.strip() if schema.lower() == "bearer" else ""

@@ -12,7 +12,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from msgspec import Struct
 
-from app.http import decouverte, identifiants, inscriptions, openapi, pages, systeme
+from app.http import decouverte, droits, identifiants, inscriptions, moi, openapi, pages, sessions, systeme
 from app.http.acces import garde
 from app.http.contexte import Reseau
 from app.http.corps import CORPS_MAX, RequeteJson, verifier
@@ -20,7 +20,7 @@ from app.http.problemes import GESTIONNAIRES
 from app.usecases import CasUtilisation
 from domain.jetons import Trousseau
 from domain.outils import Outils
-from domain.ports import Boite, Documents, Sante
+from domain.ports import Boite, Documents, JetonsAcces, Sante
 
 
 class Facade(Struct, frozen=True, kw_only=True):
@@ -30,6 +30,7 @@ class Facade(Struct, frozen=True, kw_only=True):
     documents: Documents
     sante: Sante
     trousseau: Trousseau
+    jetons_acces: JetonsAcces
     outils: Callable[[], Outils]
     boite: Boite | None
     origine: str
@@ -46,6 +47,11 @@ def creer(facade: Facade, vie: Callable[[Litestar], AbstractAsyncContextManager[
         identifiants.routes,
         inscriptions.inscription,
         inscriptions.activation,
+        sessions.session,
+        sessions.recuperation,
+        moi.routes,
+        droits.moi,
+        droits.liens,
         systeme.routes,
         pages.routes,
     ]
@@ -55,6 +61,7 @@ def creer(facade: Facade, vie: Callable[[Litestar], AbstractAsyncContextManager[
             "cas": _fournir(facade.cas),
             "documents": _fournir(facade.documents),
             "sante": _fournir(facade.sante),
+            "jetons_acces": _fournir(facade.jetons_acces),
             **({"boite": _fournir(facade.boite)} if facade.boite else {}),
         },
         guards=[garde],
@@ -69,10 +76,12 @@ def creer(facade: Facade, vie: Callable[[Litestar], AbstractAsyncContextManager[
         state=State(
             {
                 "trousseau": facade.trousseau,
+                "jetons_acces": facade.jetons_acces,
                 "outils": facade.outils,
                 "origine": facade.origine,
                 "service": facade.service,
                 "proxys": facade.proxys,
+                "origines_cors": facade.origines_cors,
             }
         ),
     )
@@ -83,12 +92,21 @@ def _fournir(objet: Any) -> Provide:
 
 
 def _cors(origines: Sequence[str]) -> CORSConfig | None:
-    """Exact origins only; no cookie is ever needed (R14)."""
+    """Exact origins only (R14): these pages may also have the refresh token in a cookie."""
     if not origines:
         return None
     return CORSConfig(
         allow_origins=list(origines),
         allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Accept-Language", "If-None-Match", "X-Request-Id"],
+        allow_credentials=True,
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "Accept-Language",
+            "If-Match",
+            "If-None-Match",
+            "X-Request-Id",
+        ],
         expose_headers=["ETag", "Location", "Retry-After", "X-Request-Id"],
     )

@@ -14,7 +14,7 @@ from app.http.cache import cachable
 from app.http.corps import CORPS_MAX, RequeteJson
 from app.http.schemas import formulaire
 from domain import identifiant, mot_de_passe
-from domain.activation import CANAUX, DELAI_RENVOI, DUREES, ENVOIS_MAX, ESSAIS_MAX, LONGUEUR_CODE, Canal
+from domain.activation import CANAUX, DELAI_RENVOI, ENVOIS_MAX, ESSAIS_MAX, LONGUEUR_CODE, Canal, duree
 from domain.erreurs import DocumentInconnu, ProfilInconnu
 from domain.inscription import DUREE
 from domain.juridique import Document, Version
@@ -50,8 +50,8 @@ class ReglesActivation(Struct, frozen=True, kw_only=True):
     essais_max: int = ESSAIS_MAX
     envois_max: int = ENVOIS_MAX
     delai_renvoi: int = int(DELAI_RENVOI.total_seconds())
-    duree_code_sms: int = int(DUREES["sms"].total_seconds())
-    duree_lien_email: int = int(DUREES["email"].total_seconds())
+    duree_code_sms: int = int(duree("activation", "sms").total_seconds())
+    duree_lien_email: int = int(duree("activation", "email").total_seconds())
     duree_inscription: int = int(DUREE.total_seconds())
 
 

@@ -52,15 +52,32 @@ _LANGUE = {
 }
 
 
+_SI_VERSION = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "L'`ETag` de la lecture que l'on modifie : `412` si le compte a changé depuis, `428` sans lui.",
+    "schema": {"type": "string"},
+    "example": '"8c0f3b0e5f8e4f0aa6f3d1f5d6b7c8d9"',
+}
+_SCHEMAS = {"inscription": "secretInscription", "session": "jetonAcces"}
+
+
 def configuration(version: str) -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Comptoir",
         version=version,
         components=Components(
             security_schemes={
+                "jetonAcces": SecurityScheme(
+                    type="http",
+                    scheme="bearer",
+                    bearer_format="JWT",
+                    description="Le `jeton_acces` d'une session (10 minutes), vérifiable par `/.well-known/jwks.json`.",
+                ),
                 "secretInscription": SecurityScheme(
                     type="http", scheme="bearer", description="Le `secret` rendu par `POST /v1/inscriptions`."
-                )
+                ),
             }
         ),
         # At least one, else Litestar adds all of its own; closed like all that declares no access.
@@ -113,10 +130,14 @@ def _completer(operation: dict[str, Any], gestionnaire: Any, origine: str, langu
     parametres.append(_LANGUE)
     if gestionnaire.opt["idempotente"]:
         parametres.append(_CLE)
-    operation["security"] = [{"secretInscription": []}] if gestionnaire.opt["acces"] == "inscription" else []
+    operation["security"] = [{_SCHEMAS[acces]: []}] if (acces := gestionnaire.opt["acces"]) in _SCHEMAS else []
+    if gestionnaire.opt["etiquetee"] and "PATCH" in gestionnaire.http_methods:
+        parametres.append(_SI_VERSION)
     for reponse in operation["responses"].values():
         reponse["description"] = operation["summary"]
         reponse.setdefault("headers", {})["X-Request-Id"] = {"schema": {"type": "string"}}
+        if gestionnaire.opt["etiquetee"]:
+            reponse["headers"]["ETag"] = {"schema": {"type": "string"}}
         if gestionnaire.opt["cachee"]:
             reponse["headers"] |= {nom: {"schema": {"type": "string"}} for nom in ("ETag", "Cache-Control")}
         if "201" in operation["responses"]:
@@ -137,6 +158,8 @@ def _refus(gestionnaire: Any) -> set[type[Refus]]:
     refus: set[type[Refus]] = {RequeteInvalide, ErreurInterne, erreurs.Indisponible, *gestionnaire.opt["refus"]}
     if gestionnaire.parsed_data_field is not None:
         refus |= {JsonInvalide, TypeContenu, CorpsTropGrand, DelaiDepasse, erreurs.ChampsInvalides}
+    if gestionnaire.opt["acces"] == "session":
+        refus |= {erreurs.JetonInvalide, erreurs.SessionFinie}
     if gestionnaire.opt["acces"] == "inscription":
         refus |= {erreurs.SecretInvalide, erreurs.InscriptionInconnue}
     if any("{" in chemin for chemin in gestionnaire.paths):
@@ -181,6 +204,7 @@ _EXEMPLES: dict[type[Refus], Refus] = {
     erreurs.IdentifiantIndisponible: erreurs.IdentifiantIndisponible(["ines.dupont2", "ines.dupont.fr"]),
     erreurs.CanalImpossible: erreurs.CanalImpossible("sms"),
     erreurs.CodeIncorrect: erreurs.CodeIncorrect(4),
+    erreurs.CguAReaccepter: erreurs.CguAReaccepter("2027-01"),
 }
 
 

@@ -74,11 +74,23 @@ STATUTS: dict[type[Refus], int] = {
     RequeteInvalide: 400,
     erreurs.CleIdempotenceInvalide: 400,
     erreurs.SecretInvalide: 401,
+    erreurs.JetonInvalide: 401,
+    erreurs.SessionFinie: 401,
+    erreurs.IdentifiantsIncorrects: 401,
+    erreurs.MotDePasseIncorrect: 401,
+    erreurs.CompteNonActive: 403,
+    erreurs.EffacementEnCours: 403,
+    erreurs.ReauthentificationRequise: 403,
+    erreurs.CguAReaccepter: 403,
+    erreurs.OrigineRefusee: 403,
     Introuvable: 404,
     erreurs.ProfilInconnu: 404,
     erreurs.DocumentInconnu: 404,
     erreurs.InscriptionInconnue: 404,
     erreurs.ActivationInconnue: 404,
+    erreurs.SessionInconnue: 404,
+    erreurs.ContactInconnu: 404,
+    erreurs.ActiviteInconnue: 404,
     MethodeInterdite: 405,
     DelaiDepasse: 408,
     erreurs.IdentifiantIndisponible: 409,
@@ -90,15 +102,22 @@ STATUTS: dict[type[Refus], int] = {
     erreurs.EssaisEpuises: 409,
     erreurs.EnvoisEpuises: 409,
     erreurs.RequeteEnCours: 409,
+    erreurs.SessionDejaRemise: 409,
+    erreurs.PasEncoreActif: 409,
+    erreurs.ContactDejaVerifie: 409,
     erreurs.InscriptionExpiree: 410,
     erreurs.CodeExpire: 410,
     erreurs.LienExpire: 410,
+    erreurs.VersionPerimee: 412,
     CorpsTropGrand: 413,
     TypeContenu: 415,
     ChampsInvalides: 422,
     erreurs.CodeIncorrect: 422,
     erreurs.LienInvalide: 422,
+    erreurs.RecuperationRefusee: 422,
+    erreurs.ReferenceMalformee: 422,
     erreurs.CleIdempotenceReutilisee: 422,
+    erreurs.PreconditionRequise: 428,
     erreurs.TropDeDemandes: 429,
     ErreurInterne: 500,
     erreurs.Sature: 503,
@@ -165,10 +184,18 @@ def _fautif(erreur: ErreurChamp, langue: Any) -> ChampFautif:
     return ChampFautif(pointer=erreur.pointer, code=erreur.code, message=textes.champ(erreur.code, langue, erreur.params))
 
 
+# RFC 6750 §3: what is wrong with the bearer, where there is one.
+_DEFIS: dict[type[Refus], str] = {
+    erreurs.SecretInvalide: 'Bearer realm="inscription"',
+    erreurs.JetonInvalide: 'Bearer realm="comptoir", error="invalid_token"',
+    erreurs.SessionFinie: 'Bearer realm="comptoir", error="invalid_token"',
+}
+
+
 def _entetes(refus: Refus, statut: int) -> dict[str, str]:
     entetes = {"Cache-Control": "no-store"}
-    if isinstance(refus, erreurs.SecretInvalide):
-        entetes["WWW-Authenticate"] = 'Bearer realm="inscription"'
+    if statut == 401:
+        entetes["WWW-Authenticate"] = _DEFIS.get(type(refus), 'Bearer realm="comptoir"')
     if isinstance(refus, erreurs.AvecReprise):
         # Coarse on limits, so that the bucket that fired cannot be told from the figure (R09).
         entetes["Retry-After"] = str(-(-refus.attendre // 30) * 30 if statut == 429 else refus.attendre)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from msgspec import convert
 
 from app.usecases.appel import Appel, Rejeux
+from app.usecases.preuves import Preuves
 from domain.activation import (
     DELAI_RENVOI,
-    DUREES,
     ENVOIS_MAX,
     ESSAIS_MAX,
     ActivationVue,
@@ -17,6 +18,8 @@ from domain.activation import (
     Canal,
     Jeton,
     LienSuiviVue,
+    Usage,
+    duree,
 )
 from domain.compte import ActivationOuverte, CompteEnAttente, exiger_en_attente
 from domain.erreurs import (
@@ -30,16 +33,14 @@ from domain.erreurs import (
     EnvoisEpuises,
     EssaisEpuises,
     LienExpire,
-    LienInvalide,
     Refus,
     TropDeDemandes,
 )
 from domain.inscription import vue_activation
-from domain.jetons import CleRetiree, Trousseau, id_du_lien
+from domain.jetons import Trousseau
 from domain.limites import Regulateur
 from domain.ports import EtatJeton, ReponseGardee, Store, Systeme, Transaction
 
-# An open proof that may not be tried has no try left.
 _POURQUOI: dict[EtatJeton, type[Refus]] = {
     EtatJeton.EXPIRE: CodeExpire,
     EtatJeton.RETENU: CodeNonEnvoye,
@@ -53,28 +54,41 @@ class Ouvreur:
     def __init__(self, trousseau: Trousseau, regulateur: Regulateur, systeme: Systeme) -> None:
         self._trousseau, self._regulateur, self._systeme = trousseau, regulateur, systeme
 
-    async def ouvrir(
+    async def activation(
         self, tx: Transaction, compte: CompteEnAttente, canal: Canal, client: str
     ) -> tuple[ActivationOuverte, float | None]:
-        """A new code and its message; when a limit forbids the message, the seconds to wait before asking for it."""
+        """As `limite`, to the contact of a sign-up. Refusal: `CanalImpossible`."""
         destination = compte.destination(canal)
         if destination is None:
             raise CanalImpossible(canal)
-        limites = self._regulateur.envoi(canal, destination, compte.id, client) + self._regulateur.code(compte.id)
-        attendre = await tx.limites.depenser(limites)
-        jeton = Jeton(
-            id=self._systeme.nouvel_id(),
-            compte_id=compte.id,
+        return await self.limite(tx, self.jeton(compte.id, "activation", canal, destination), client)
+
+    async def limite(
+        self, tx: Transaction, jeton: Jeton, client: str, faits: Mapping[str, str] = {}
+    ) -> tuple[ActivationOuverte, float | None]:
+        """A new proof and its message; when a limit forbids the message, the seconds to wait before asking for it."""
+        envoi = self._regulateur.envoi(jeton.canal, jeton.destination, jeton.compte_id, client)
+        attendre = await tx.limites.depenser(envoi + self._regulateur.code(jeton.compte_id))
+        return await tx.jetons.ouvrir(jeton, duree(jeton.usage, jeton.canal), DELAI_RENVOI, attendre, faits), attendre
+
+    async def avis(self, tx: Transaction, jeton: Jeton, faits: Mapping[str, str]) -> ActivationOuverte:
+        """A proof that goes with a warning: no limit may hold it back."""
+        return await tx.jetons.ouvrir(jeton, duree(jeton.usage, jeton.canal), DELAI_RENVOI, None, faits)
+
+    def jeton(self, compte_id: UUID, usage: Usage, canal: Canal, destination: str, id: UUID | None = None) -> Jeton:
+        return Jeton(
+            id=id or self._systeme.nouvel_id(),
+            compte_id=compte_id,
+            usage=usage,
             canal=canal,
             destination=destination,
             cle_id=self._trousseau.cle_id,
         )
-        return await tx.jetons.ouvrir(jeton, DUREES[canal], DELAI_RENVOI, attendre), attendre
 
 
 class Activations:
-    def __init__(self, store: Store, trousseau: Trousseau, regulateur: Regulateur, rejeux: Rejeux, ouvreur: Ouvreur) -> None:
-        self._store, self._trousseau, self._regulateur = store, trousseau, regulateur
+    def __init__(self, store: Store, preuves: Preuves, regulateur: Regulateur, rejeux: Rejeux, ouvreur: Ouvreur) -> None:
+        self._store, self._preuves, self._regulateur = store, preuves, regulateur
         self._rejeux, self._ouvreur = rejeux, ouvreur
 
     async def demander(self, id: UUID, canal: Canal, appel: Appel) -> ActivationVue:
@@ -110,32 +124,20 @@ class Activations:
             return reponse
 
     async def essayer(self, id: UUID, activation: UUID, code: str) -> Activee:
-        """A try is counted and committed before anybody compares; the verdict leaves the block, then is raised."""
-        async with self._store.transaction() as tx:
-            essai = await tx.jetons.compter_essai(id, activation)
-            refus = None if essai else await self._pourquoi_fermee(tx, id, activation)
+        """Counted, then judged."""
+        essai = await self._preuves.essayer("activation", activation, code, id)
         if essai is None:
-            raise refus or ActivationInconnue()
-        jeton, restants = essai
-        if not self._est_code(jeton, code):
+            raise await self._pourquoi(id, activation)
+        jeton, juste, restants = essai
+        if not juste:
             raise CodeIncorrect(restants)
         if not await self._activer(jeton):
-            async with self._store.transaction() as tx:
-                raise await self._pourquoi_fermee(tx, id, activation)
+            raise await self._pourquoi(id, activation)
         return Activee()
 
     async def suivre_lien(self, lien: str) -> LienSuiviVue:
         """A second use calmly says so; nothing is opened, nothing personal is told."""
-        id = id_du_lien(lien)
-        if id is None:
-            raise LienInvalide
-        async with self._store.transaction() as tx:
-            trouve = await tx.jetons.etat(id)
-        if trouve is None:
-            raise LienExpire
-        jeton, etat = trouve
-        if not self._est_lien(jeton, lien):
-            raise LienInvalide
+        jeton, etat = await self._preuves.suivre(lien, "activation")
         if etat is EtatJeton.OUVERT and await self._activer(jeton):
             return LienSuiviVue(deja_active=False)
         async with self._store.lecture() as comptes:
@@ -160,8 +162,8 @@ class Activations:
         await tx.jetons.renvoyer(jeton.id, DELAI_RENVOI)
 
     async def _remplacer(self, tx: Transaction, compte: CompteEnAttente, canal: Canal, client: str) -> None:
-        await tx.jetons.annuler(compte.id, canal)
-        _, attendre = await self._ouvreur.ouvrir(tx, compte, canal, client)
+        await tx.jetons.annuler(compte.id, ["activation"], canal)
+        _, attendre = await self._ouvreur.activation(tx, compte, canal, client)
         if attendre is not None:
             raise TropDeDemandes(attendre)
 
@@ -171,27 +173,24 @@ class Activations:
             raise ActivationInconnue
         return vue_activation(ouverte)
 
+    async def _pourquoi(self, id: UUID, activation: UUID) -> Refus:
+        async with self._store.transaction() as tx:
+            return await self._pourquoi_fermee(tx, id, activation)
+
     async def _pourquoi_fermee(self, tx: Transaction, id: UUID, activation: UUID) -> Refus:
         """Why a proof that is not open, or has no try left, may not be used."""
         trouve = await tx.jetons.etat(activation)
-        if trouve is None or trouve[0].compte_id != id:
+        if trouve is None or (trouve[0].compte_id, trouve[0].usage) != (id, "activation"):
             return ActivationInconnue()
         compte = await tx.comptes.en_attente(id)
         if compte is not None and compte.etat == "actif":
             return DejaActive()
-        return _POURQUOI.get(trouve[1], ActivationRemplacee)()
+        return pourquoi(trouve[1])
 
-    def _est_code(self, jeton: Jeton, code: str) -> bool:
-        try:
-            return self._trousseau.est_code(jeton, code)
-        except CleRetiree:
-            raise CodeExpire from None
 
-    def _est_lien(self, jeton: Jeton, lien: str) -> bool:
-        try:
-            return self._trousseau.est_lien(jeton, lien)
-        except CleRetiree:
-            raise LienExpire from None
+def pourquoi(etat: EtatJeton) -> Refus:
+    """Why a proof may not be tried; an open one has no try left."""
+    return _POURQUOI.get(etat, ActivationRemplacee)()
 
 
 def _exiger_renvoyable(ouverte: ActivationOuverte) -> None:

@@ -19,9 +19,13 @@ _PATIENCE = 1.0
 
 
 class Appel(Struct, frozen=True, kw_only=True):
-    """What a use case needs of the request itself. `client`: its address; `corps`: the body in canonical JSON."""
+    """What a use case needs of the request itself.
+
+    `client`: its address; `agent`: what it calls itself; `corps`: the body in canonical JSON.
+    """
 
     client: str
+    agent: str | None = None
     langue: Langue = "fr"
     requete: str = ""
     cle_idempotence: str | None = None
@@ -37,7 +41,7 @@ class Reservation(Struct, frozen=True):
     cle: bytes | None = None
     prise: UUID | None = None
 
-    async def garder(self, reponses: Reponses, statut: int, corps: Any, compte_id: UUID) -> None:
+    async def garder(self, reponses: Reponses, statut: int, corps: Any, compte_id: UUID | None) -> None:
         """Keeps the answer, in the transaction that earns it."""
         if self.cle is None or self.prise is None:
             return

@@ -1,4 +1,4 @@
-"""Sending what the outbox holds: lease, render, send, mark; one lane a channel, one message at a time in a lane.
+"""The worker: one lane a channel that leases, renders, sends and marks, one message at a time; one lane for what people forgot.
 
 One at a time, because what a crash can send twice is exactly what was handed over and not yet marked.
 """
@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
+from app.usecases.recuperations import Recuperateur
 from domain.activation import CANAUX, Canal
 from domain.erreurs import Indisponible
 from domain.jetons import CleRetiree
 from domain.message import BAIL, TENTATIVES_INTERNES, EnvoiDiffere, EnvoiRefuse, Message, delai
-from domain.ports import Expediteur, FileMessages, Gabarits, Menage, Signaux, Systeme
+from domain.ports import Conservation, Expediteur, FileMessages, Gabarits, Signaux, Systeme
 
 # Seconds: the longest a lane sleeps without news, the shortest it sleeps at all, after a fault, and between two cleanings.
-_VEILLE, _REPIT, _REPRISE, _MENAGE = 15.0, 0.05, 1.0, 600.0
+_VEILLE, _REPIT, _REPRISE, _CONSERVATION = 15.0, 0.05, 1.0, 600.0
 
 _journal = logging.getLogger("comptoir.distribution")
 
@@ -28,18 +30,26 @@ class Distribution:
         gabarits: Gabarits,
         expediteurs: Mapping[Canal, Expediteur],
         signaux: Signaux,
-        menage: Menage,
+        conservation: Conservation,
         systeme: Systeme,
+        recuperateur: Recuperateur,
     ) -> None:
         self._file, self._gabarits, self._expediteurs = file, gabarits, expediteurs
-        self._signaux, self._menage, self._systeme = signaux, menage, systeme
+        self._signaux, self._conservation, self._systeme = signaux, conservation, systeme
+        self._recuperateur = recuperateur
 
     async def servir(self) -> None:
         """Until cancelled, or until the service stops; the message in hand is marked first."""
         async with asyncio.TaskGroup() as taches:
             for canal in CANAUX:
-                taches.create_task(self._voie(canal), name=f"voie.{canal}")
-            taches.create_task(self._nettoyer(), name="menage")
+                voie = self._voie(f"message.{canal}", partial(self.tour, canal), partial(self._file.prochain, canal))
+                taches.create_task(voie, name=f"voie.{canal}")
+            taches.create_task(self._voie("recuperation", self.recuperer, _a_la_prochaine), name="voie.recuperation")
+            taches.create_task(self._nettoyer(), name="conservation")
+
+    async def recuperer(self) -> bool:
+        """What one person forgot, if somebody asked."""
+        return await self._recuperateur.tour()
 
     async def tour(self, canal: Canal) -> bool:
         """One message, if one is due."""
@@ -55,19 +65,22 @@ class Distribution:
             raise
         return True
 
-    async def _voie(self, canal: Canal) -> None:
-        with self._signaux.ecouter(f"message.{canal}") as abonnement:
+    async def _voie(
+        self, sujet: str, tour: Callable[[], Awaitable[bool]], prochaine: Callable[[], Awaitable[float | None]]
+    ) -> None:
+        """`tour` as long as there is something to do, then at the next news, or when something is due."""
+        with self._signaux.ecouter(sujet) as abonnement:
             while True:
                 try:
-                    if not await self.tour(canal):
-                        prochain = await self._file.prochain(canal)
+                    if not await tour():
+                        prochain = await prochaine()
                         if not await abonnement.nouvelle(_VEILLE if prochain is None else min(max(prochain, _REPIT), _VEILLE)):
                             return
                 except Indisponible as panne:
                     await asyncio.sleep(panne.attendre)
                 except Exception:
                     # A lane that died would leave every message waiting, and nobody would know.
-                    _journal.exception("voie en panne", extra={"canal": canal})
+                    _journal.exception("voie en panne", extra={"sujet": sujet})
                     await asyncio.sleep(_REPRISE)
 
     async def _traiter(self, message: Message) -> None:
@@ -107,9 +120,13 @@ class Distribution:
     async def _nettoyer(self) -> None:
         while True:
             try:
-                await self._menage.passer()
+                await self._conservation.appliquer()
             except Indisponible:
-                _journal.info("ménage remis")
+                _journal.info("conservation remise")
             except Exception:
-                _journal.exception("ménage en panne")
-            await asyncio.sleep(_MENAGE)
+                _journal.exception("conservation en panne")
+            await asyncio.sleep(_CONSERVATION)
+
+
+async def _a_la_prochaine() -> None:
+    """Nothing of this lane is due later: it is done when it comes."""

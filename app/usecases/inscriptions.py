@@ -115,7 +115,7 @@ class Inscriptions:
             await tx.comptes.corriger(id, nouveaux)
             for canal in CANAUX:
                 if any(c.nature == CONTACT_DU_CANAL[canal] for c in nouveaux):
-                    await tx.jetons.annuler(id, canal)
+                    await tx.jetons.annuler(id, ["activation"], canal)
             return vue(exiger_connu(await tx.comptes.en_attente(id)))
 
     async def annuler(self, id: UUID) -> None:
@@ -169,7 +169,7 @@ class Inscriptions:
     ) -> CompteEnAttente:
         if canal is None:
             return compte
-        ouverte, _ = await self._ouvreur.ouvrir(tx, compte, canal, appel.client)
+        ouverte, _ = await self._ouvreur.activation(tx, compte, canal, appel.client)
         return structs.replace(compte, activations=(ouverte,))
 
     def _avec_secret(self, inscription: InscriptionVue) -> InscriptionCreee:

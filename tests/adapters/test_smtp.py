@@ -85,6 +85,7 @@ class Boite:
     def __init__(self) -> None:
         self.recus: list[tuple[str | None, list[str], EmailMessage]] = []
         self.en_tls: list[bool] = []
+        self.bruts: list[bytes] = []
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         assert isinstance(envelope.content, bytes)
@@ -92,6 +93,7 @@ class Boite:
         assert isinstance(message, EmailMessage)
         self.recus.append((envelope.mail_from, envelope.rcpt_tos, message))
         self.en_tls.append(session.ssl is not None)
+        self.bruts.append(envelope.content)
         return "250 OK"
 
 
@@ -190,6 +192,24 @@ async def test_the_headers_say_who_writes_to_whom_and_that_no_answer_is_expected
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["X-Auto-Response-Suppress"] == "All"
     assert abs(message["Date"].datetime - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("longueur", [1, 16, 200])
+async def test_a_mailing_bears_its_one_click_way_out_letter_for_letter(longueur: int) -> None:
+    boite, url = Boite(), f"https://comptes.exemple.fr/desinscription/lettre_actualite/{'a_-9' * longueur}"
+    async with _ecouter(lambda: SMTP(boite, hostname="serveur.test")) as port:
+        await SmtpSender(_config(port)).envoyer(structs.replace(RENDU, desinscription=url))
+    entetes = boite.bruts[0].partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert f"List-Unsubscribe: <{url}>".encode() in entetes
+    assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click" in entetes
+    assert boite.recus[0][2]["Subject"] == RENDU.objet
+
+
+async def test_a_message_that_is_no_mailing_offers_no_way_out() -> None:
+    boite = Boite()
+    async with _ecouter(lambda: SMTP(boite, hostname="serveur.test")) as port:
+        await SmtpSender(_config(port)).envoyer(RENDU)
+    assert not [nom for nom in boite.recus[0][2] if nom.lower().startswith("list-")]
 
 
 async def test_a_message_without_html_is_plain_text() -> None:

@@ -19,6 +19,7 @@ def _lire(nom: str) -> dict[str, Any]:
 PROBLEMES: dict[str, dict[str, list[str]]] = _lire("problemes.toml")
 CHAMPS: dict[str, list[str]] = _lire("champs.toml")
 OPERATIONS: dict[str, dict[str, list[str]]] = _lire("operations.toml")
+ACTIVITES: dict[str, list[str]] = _lire("activites.toml")
 REGLES: dict[str, list[str]] = CHAMPS.pop("regles")  # type: ignore[assignment]
 
 
@@ -32,6 +33,10 @@ def detail(code: str, langue: Langue, figures: dict[str, Any]) -> str:
 
 def champ(code: str, langue: Langue, figures: dict[str, Any]) -> str:
     return CHAMPS[code][_RANG[langue]].format(**figures)
+
+
+def activite(nature: str, langue: Langue) -> str:
+    return ACTIVITES[nature][_RANG[langue]]
 
 
 def regle(code: str, langue: Langue) -> str:

@@ -1,0 +1,64 @@
+"""The ledger and the feed, written in the transaction of what they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.activite import Activite
+from domain.compte import Langue
+from domain.juridique import Acte
+from domain.ports import Registre
+
+_ACTER = text(
+    """
+    insert into actes_juridiques
+      (compte_id, nature, objet, valeur, document_code, document_version, document_sha256, par, langue, requete_id)
+    select :compte, a.*, :langue, :requete
+      from unnest(cast(:a_natures as text[]), cast(:a_objets as text[]), cast(:a_valeurs as boolean[]),
+                  cast(:a_codes as text[]), cast(:a_versions as text[]), cast(:a_sha256 as text[]), cast(:a_par as text[])) a
+    """
+)
+_DIFFUSION = text(
+    """
+    select langue, (select jsonb_object_agg(substr(objet, 11), valeur) from (
+             select distinct on (objet) objet, valeur from actes_juridiques
+              where compte_id = c.id and nature = 'consentement' order by objet, id desc) d) as diffusion
+      from comptes c where id = :compte and etat = 'actif'
+    """
+)
+_NOTER = text("insert into activites (compte_id, nature, details) values (:compte, :nature, cast(:details as jsonb))")
+
+
+class PgRegistre(Registre):
+    def __init__(self, connexion: AsyncConnection) -> None:
+        self._connexion = connexion
+
+    async def acter(self, compte_id: UUID, actes: Sequence[Acte], langue: Langue, requete: str) -> None:
+        await self._connexion.execute(_ACTER, {"compte": compte_id, "langue": langue, "requete": requete} | colonnes(actes))
+
+    async def diffusion(self, compte_id: UUID) -> tuple[dict[str, bool], Langue] | None:
+        ligne = (await self._connexion.execute(_DIFFUSION, {"compte": compte_id})).one_or_none()
+        return None if ligne is None else (ligne.diffusion or {}, ligne.langue)
+
+    async def noter(self, compte_id: UUID, activite: Activite) -> None:
+        details = msgspec.json.encode(activite.details).decode()
+        await self._connexion.execute(_NOTER, {"compte": compte_id, "nature": activite.nature, "details": details})
+
+
+def colonnes(actes: Sequence[Acte]) -> dict[str, Any]:
+    """The lines of the ledger, a column each."""
+    return {
+        "a_natures": [a.nature for a in actes],
+        "a_objets": [a.objet for a in actes],
+        "a_valeurs": [a.valeur for a in actes],
+        "a_codes": [a.document.code for a in actes],
+        "a_versions": [a.document.version for a in actes],
+        "a_sha256": [a.document.sha256 for a in actes],
+        "a_par": [a.par for a in actes],
+    }

@@ -1,0 +1,118 @@
+"""Refresh families. The rank and the digest of the current token decide, by one guarded statement; nothing is read first."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.ports import NouvelleSession, Sessions
+from domain.session import Presentation, SessionOuverte
+
+_RENDU = "id, compte_id, rang, expire_le, fin_le, extract(epoch from fin_le - horloge())::float as reste"
+# The account's row is written, hence held: a reset that ran meanwhile has changed the hash, and nothing opens on the old one.
+_OUVRIR = text(
+    f"""
+    with compte as (
+      update comptes set vu_le = horloge()::date, averti_le = null, empreinte_mdp = coalesce(:rehachee, empreinte_mdp)
+       where id = :compte and etat = 'actif' and effacement_le is null
+         and (cast(:verifiee as text) is null or empreinte_mdp = :verifiee)
+      returning id
+    ), session as (
+      insert into sessions (id, compte_id, empreinte, inactivite, agent, adresse, appareil_partage, expire_le, fin_le)
+      select :id, compte.id, :empreinte, make_interval(secs => :inactivite), :agent, :adresse, :partage,
+             horloge() + make_interval(secs => :inactivite), horloge() + make_interval(secs => :absolue)
+        from compte
+      returning *
+    ), noter as (
+      insert into activites (compte_id, nature, details)
+      select id, 'connexion', jsonb_strip_nulls(jsonb_build_object(
+               'agent', cast(:agent as text), 'adresse', cast(:adresse as text)))
+        from compte
+    )
+    select {_RENDU} from session
+    """  # noqa: S608  (constants)
+)
+_TOURNER = text(
+    """
+    update sessions s
+       set rang = s.rang + 1, empreinte = :suivante, tournee_le = horloge(), expire_le = least(fin_le, horloge() + inactivite)
+      from comptes c
+     where s.id = :id and s.rang = :rang and s.empreinte = :presentee and s.terminee_le is null and s.expire_le > horloge()
+       and c.id = s.compte_id and c.etat = 'actif' and c.effacement_le is null
+    returning s.id, s.compte_id, s.rang, s.expire_le, s.fin_le, extract(epoch from s.fin_le - horloge())::float as reste
+    """
+)
+_PRESENTER = text(
+    f"""
+    select {_RENDU}, empreinte,
+           case when terminee_le is not null or expire_le <= horloge()
+                  or not exists (select from comptes where id = compte_id and etat = 'actif' and effacement_le is null)
+                then 'finie'
+                when rang = :rang + 1 and tournee_le > horloge() - cast(:reprise as interval) then 'reprise'
+                when rang > :rang then 'reutilisee' else 'finie' end as sens
+      from sessions where id = :id for update
+    """  # noqa: S608
+)
+_TERMINER = text(
+    """
+    update sessions set terminee_le = horloge(), motif = :motif
+     where id = :id and compte_id = :compte and terminee_le is null and expire_le > horloge()
+    """
+)
+_TERMINER_TOUTES = text(
+    """
+    update sessions set terminee_le = horloge(), motif = :motif
+     where compte_id = :compte and terminee_le is null and expire_le > horloge() and id is distinct from cast(:sauf as uuid)
+    """
+)
+_REAUTHENTIFIER = text("update sessions set authentifiee_le = horloge() where id = :id returning authentifiee_le + :fraicheur")
+
+
+class PgSessions(Sessions):
+    def __init__(self, connexion: AsyncConnection) -> None:
+        self._connexion = connexion
+
+    async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionOuverte | None:
+        ordre = {
+            "id": session.id,
+            "compte": session.compte_id,
+            "empreinte": session.empreinte,
+            "inactivite": session.duree.inactivite,
+            "absolue": session.duree.absolue,
+            "agent": session.agent,
+            "adresse": session.adresse,
+            "partage": session.appareil_partage,
+            "verifiee": session.verifiee,
+            "rehachee": rehachee,
+        }
+        return _session((await self._connexion.execute(_OUVRIR, ordre)).one_or_none())
+
+    async def tourner(self, id: UUID, rang: int, presentee: bytes, suivante: bytes) -> SessionOuverte | None:
+        ordre = {"id": id, "rang": rang, "presentee": presentee, "suivante": suivante}
+        return _session((await self._connexion.execute(_TOURNER, ordre)).one_or_none())
+
+    async def presenter(self, id: UUID, rang: int, reprise: timedelta) -> tuple[Presentation, SessionOuverte, bytes] | None:
+        ordre = {"id": id, "rang": rang, "reprise": reprise}
+        ligne = (await self._connexion.execute(_PRESENTER, ordre)).one_or_none()
+        session = _session(ligne)
+        return None if ligne is None or session is None else (Presentation(ligne.sens), session, ligne.empreinte)
+
+    async def terminer(self, compte_id: UUID, id: UUID, motif: str) -> bool:
+        return (await self._connexion.execute(_TERMINER, {"id": id, "compte": compte_id, "motif": motif})).rowcount == 1
+
+    async def terminer_toutes(self, compte_id: UUID, motif: str, sauf: UUID | None = None) -> int:
+        ordre = {"compte": compte_id, "motif": motif, "sauf": sauf}
+        return (await self._connexion.execute(_TERMINER_TOUTES, ordre)).rowcount
+
+    async def reauthentifier(self, id: UUID, fraicheur: timedelta) -> datetime:
+        jusque: datetime = (await self._connexion.execute(_REAUTHENTIFIER, {"id": id, "fraicheur": fraicheur})).scalar_one()
+        return jusque
+
+
+def _session(ligne: Row[Any] | None) -> SessionOuverte | None:
+    return None if ligne is None else msgspec.convert(ligne, SessionOuverte, from_attributes=True)

@@ -1,0 +1,167 @@
+"""An active account seen from a live session: one statement, which the hot read and every change share."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.activation import Canal
+from domain.compte import CONTACT_DU_CANAL, Contact, Langue
+from domain.ports import Titulaires
+from domain.profils import Profil
+from domain.session import FRAICHEUR
+from domain.titulaire import ContactTenu, Titulaire, mots_connus
+
+_VERSION = """(select version from documents_juridiques where code = '{code}' and en_vigueur_le <= horloge()::date
+                order by en_vigueur_le desc, publie_le desc limit 1)"""
+_ACCEPTEE = (
+    """(select document_version from actes_juridiques where compte_id = c.id and objet = '{code}' order by id desc limit 1)"""
+)
+# As JSON text, for msgspec to read at once: dates, ids and the profile's union are checked on the way in.
+TITULAIRE = f"""
+    select jsonb_build_object(
+             'id', c.id, 'session_id', s.id, 'identifiant', c.identifiant, 'langue', c.langue, 'profil', c.profil,
+             'provenances', c.provenances,
+             'contacts', coalesce((select jsonb_agg(jsonb_build_object(
+                           'nature', nature, 'valeur', valeur, 'recoit_sms', recoit_sms, 'verifie_le', verifie_le)
+                           order by nature) from contacts where compte_id = c.id), '[]'),
+             'diffusion', coalesce((select jsonb_object_agg(substr(objet, 11), valeur) from (
+                            select distinct on (objet) objet, valeur from actes_juridiques
+                             where compte_id = c.id and nature = 'consentement' order by objet, id desc) d), '{{}}'),
+             'cgu_acceptees', {_ACCEPTEE.format(code="cgu")}, 'cgu_en_vigueur', {_VERSION.format(code="cgu")},
+             'rgpd_connue', {_ACCEPTEE.format(code="rgpd")}, 'rgpd_en_vigueur', {_VERSION.format(code="rgpd")},
+             'mot_de_passe_defini', c.empreinte_mdp is not null,
+             'recent', s.authentifiee_le > horloge() - interval '{FRAICHEUR.total_seconds()} seconds',
+             'cree_le', c.cree_le, 'active_le', c.active_le, 'modifie_le', c.modifie_le)::text
+      from comptes c join sessions s on s.compte_id = c.id
+     where c.id = :compte and s.id = :session and c.etat = 'actif' and c.effacement_le is null
+       and s.terminee_le is null and s.expire_le > horloge()
+"""  # noqa: S608  (constants)
+
+_TITULAIRE = text(TITULAIRE)
+_TENIR = text("select from comptes where id = :compte for no key update")
+_VERROUILLER = text("select id from comptes where id = :compte and etat = 'actif' for no key update")
+_EMPREINTE = text("select empreinte_mdp from comptes where id = :compte")
+_CONNU = text(
+    """
+    select profil, identifiant, array(select valeur from contacts where compte_id = c.id) as contacts
+      from comptes c where id = :compte
+    """
+)
+_MOT_DE_PASSE = text(
+    """
+    update comptes set empreinte_mdp = :empreinte, secret_depense_le = coalesce(secret_depense_le, horloge()) where id = :compte
+    """
+)
+_RENOMMER = text(
+    """
+    with ancien as (
+      insert into identifiants_retires (empreinte, compte_id, libere_le)
+      select empreinte_identifiant(identifiant), id, horloge() + :quarantaine from comptes
+       where id = :compte and not exists (select from comptes where identifiant = :identifiant)
+         and not exists (select from identifiants_retires
+                          where empreinte = empreinte_identifiant(:identifiant) and compte_id is distinct from :compte)
+      on conflict (empreinte) do update set libere_le = excluded.libere_le
+      returning empreinte
+    )
+    update comptes set identifiant = :identifiant, modifie_le = horloge() where id = :compte and exists (select from ancien)
+    """
+)
+# One's own former name, taken again, is in nobody's quarantine any more.
+_REPRENDRE = text(
+    "delete from identifiants_retires where compte_id = :compte and empreinte = empreinte_identifiant(:identifiant)"
+)
+_MODIFIER = text(
+    """
+    with fixe as (
+      insert into contacts (compte_id, nature, valeur)
+      select :compte, 'telephone_fixe', :fixe where cast(:fixe as text) is not null
+      on conflict (compte_id, nature) do update set valeur = excluded.valeur, verifie_le = null
+    ), sans_fixe as (
+      delete from contacts where compte_id = :compte and nature = 'telephone_fixe' and cast(:fixe as text) is null
+    )
+    update comptes set profil = cast(:profil as jsonb), langue = :langue, modifie_le = horloge() where id = :compte
+    """
+)
+_REMPLACER = text(
+    """
+    with ancien as (
+      select nature, valeur, recoit_sms, verifie_le from contacts where compte_id = :compte and nature = :nature
+    ), nouveau as (
+      insert into contacts (compte_id, nature, valeur, recoit_sms, verifie_le)
+      values (:compte, :nature, :valeur, :recoit_sms, horloge())
+      on conflict (compte_id, nature)
+      do update set valeur = excluded.valeur, recoit_sms = excluded.recoit_sms, verifie_le = excluded.verifie_le
+    ), compte as (
+      update comptes set modifie_le = horloge() where id = :compte
+    )
+    select * from ancien
+    """
+)
+_VERROU_DE_NOM = text("select pg_advisory_xact_lock(hashtextextended(:identifiant, 0))")
+_DEMETTRE = text("update contacts set verifie_le = null where compte_id = :compte and nature = :nature")
+_PREVOIR = text("update comptes set effacement_le = horloge() + :delai where id = :compte returning effacement_le")
+_ANNULER = text("update comptes set effacement_le = null where id = :compte and effacement_le is not null")
+
+
+class PgTitulaires(Titulaires):
+    def __init__(self, connexion: AsyncConnection) -> None:
+        self._connexion = connexion
+
+    async def tenir(self, compte_id: UUID, session_id: UUID) -> Titulaire | None:
+        # By itself: a statement that waited for a lock goes on with the snapshot it had before the wait.
+        await self._connexion.execute(_TENIR, {"compte": compte_id})
+        brut = (await self._connexion.execute(_TITULAIRE, {"compte": compte_id, "session": session_id})).scalar()
+        return None if brut is None else msgspec.json.decode(brut, type=Titulaire)
+
+    async def verrouiller(self, compte_id: UUID) -> bool:
+        return (await self._connexion.execute(_VERROUILLER, {"compte": compte_id})).one_or_none() is not None
+
+    async def empreinte_mdp(self, compte_id: UUID) -> str | None:
+        empreinte: str | None = (await self._connexion.execute(_EMPREINTE, {"compte": compte_id})).scalar()
+        return empreinte
+
+    async def mots_connus(self, compte_id: UUID) -> list[str]:
+        ligne = (await self._connexion.execute(_CONNU, {"compte": compte_id})).one_or_none()
+        return [] if ligne is None else mots_connus(msgspec.convert(ligne.profil, Profil), ligne.identifiant, ligne.contacts)
+
+    async def changer_mot_de_passe(self, compte_id: UUID, empreinte: str | None) -> None:
+        await self._connexion.execute(_MOT_DE_PASSE, {"compte": compte_id, "empreinte": empreinte})
+
+    async def renommer(self, compte_id: UUID, identifiant: str, quarantaine: timedelta) -> bool:
+        ordre: dict[str, Any] = {"compte": compte_id, "identifiant": identifiant, "quarantaine": quarantaine}
+        # Of two that want it at once, the unique index lets one through: the other must not be told a fault of ours.
+        await self._connexion.execute(_VERROU_DE_NOM, {"identifiant": identifiant})
+        if (await self._connexion.execute(_RENOMMER, ordre)).rowcount != 1:
+            return False
+        await self._connexion.execute(_REPRENDRE, {"compte": compte_id, "identifiant": identifiant})
+        return True
+
+    async def modifier(self, compte_id: UUID, profil: Profil, langue: Langue, fixe: str | None) -> None:
+        ordre = {"compte": compte_id, "profil": msgspec.json.encode(profil).decode(), "langue": langue, "fixe": fixe}
+        await self._connexion.execute(_MODIFIER, ordre)
+
+    async def remplacer_contact(self, compte_id: UUID, contact: Contact) -> ContactTenu | None:
+        ordre = {
+            "compte": compte_id,
+            "nature": contact.nature,
+            "valeur": contact.valeur,
+            "recoit_sms": contact.recoit_sms,
+        }
+        ligne = (await self._connexion.execute(_REMPLACER, ordre)).one_or_none()
+        return None if ligne is None else msgspec.convert(ligne, ContactTenu, from_attributes=True)
+
+    async def demettre(self, compte_id: UUID, canal: Canal) -> None:
+        await self._connexion.execute(_DEMETTRE, {"compte": compte_id, "nature": CONTACT_DU_CANAL[canal]})
+
+    async def prevoir_effacement(self, compte_id: UUID, delai: timedelta) -> datetime:
+        jour: datetime = (await self._connexion.execute(_PREVOIR, {"compte": compte_id, "delai": delai})).scalar_one()
+        return jour
+
+    async def annuler_effacement(self, compte_id: UUID) -> bool:
+        return (await self._connexion.execute(_ANNULER, {"compte": compte_id})).rowcount == 1

@@ -1,0 +1,228 @@
+"""Signing in, going on and out, as browsers and apps call it; the public keys; getting back in."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, Router, delete, get, post
+from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from msgspec import structs
+
+from app.http.acces import ouvert, porteur_de
+from app.http.cache import cachable
+from app.http.contexte import appel_de
+from app.http.corps import RequeteJson
+from app.usecases import CasUtilisation
+from domain import erreurs
+from domain.ports import JetonsAcces
+from domain.recuperation import (
+    ConfirmationRecuperation,
+    DemandeIdentifiantOublie,
+    DemandeRecuperation,
+    IdentifiantOublieDemande,
+    RecuperationDemandee,
+)
+from domain.session import (
+    DemandeRafraichissement,
+    DemandeReauthentification,
+    DemandeSession,
+    JetonsSession,
+    OptionsSession,
+    Reauthentifiee,
+    SessionCreee,
+    SessionsVue,
+)
+
+# `__Host-`: this host alone, over TLS alone, from its root: no neighbouring site can plant one (R72).
+COOKIE_SESSION, COOKIE_APPAREIL = "__Host-comptoir-session", "__Host-comptoir-appareil"
+_UN_AN = 365 * 86_400
+
+
+@post(
+    "/v1/sessions",
+    operation_id="ouvrirSession",
+    opt=ouvert(
+        "public",
+        erreurs.IdentifiantsIncorrects,
+        erreurs.CompteNonActive,
+        erreurs.EffacementEnCours,
+        erreurs.OrigineRefusee,
+        erreurs.TropDeDemandes,
+        erreurs.Sature,
+    ),
+)
+async def ouvrir(
+    data: JSONBody[DemandeSession], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+) -> Response[SessionCreee]:
+    """Opens a session; every failure has one answer."""
+    if data.cookie:
+        _exiger_origine(request)
+    if data.jeton_appareil is None:
+        data = structs.replace(data, jeton_appareil=request.cookies.get(COOKIE_APPAREIL))
+    return _remise(await cas.sessions.ouvrir(data, appel_de(request)), data)
+
+
+@post(
+    "/v1/inscriptions/{id:uuid}/session",
+    operation_id="echangerSecret",
+    opt=ouvert("inscription", erreurs.PasEncoreActif, erreurs.SessionDejaRemise, erreurs.OrigineRefusee),
+)
+async def echanger(
+    id: FromPath[UUID], data: JSONBody[OptionsSession], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+) -> Response[SessionCreee]:
+    """The sign-up secret for a session, once."""
+    if data.cookie:
+        _exiger_origine(request)
+    return _remise(await cas.sessions.echanger(id, data, appel_de(request)), data)
+
+
+@post(
+    "/v1/sessions/rafraichissements",
+    status_code=200,
+    operation_id="rafraichirSession",
+    opt=ouvert("public", erreurs.SessionFinie, erreurs.OrigineRefusee),
+)
+async def rafraichir(
+    data: JSONBody[DemandeRafraichissement], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+) -> Response[JetonsSession]:
+    """The next pair of tokens."""
+    par_cookie = data.jeton_rafraichissement is None
+    if par_cookie:
+        _exiger_origine(request)
+    presente = data.jeton_rafraichissement or request.cookies.get(COOKIE_SESSION, "")
+    jetons = await cas.sessions.rafraichir(presente, appel_de(request))
+    if not par_cookie:
+        return Response(jetons)
+    cookie = _cookie(COOKIE_SESSION, jetons.jeton_rafraichissement or "")
+    return Response(structs.replace(jetons, jeton_rafraichissement=None), cookies=[cookie])
+
+
+@get("/v1/sessions", operation_id="listerSessions", opt=ouvert("session"))
+async def lister(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> SessionsVue:
+    """The live sessions of the account."""
+    return await cas.sessions.lister(porteur_de(request))
+
+
+@delete("/v1/sessions/courante", operation_id="fermerSession", opt=ouvert("session"))
+async def fermer(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> Response[None]:
+    """Signs out, here."""
+    porteur = porteur_de(request)
+    await cas.sessions.terminer(porteur, porteur.session_id)
+    return _sans_cookie(request)
+
+
+@delete("/v1/sessions/{id:uuid}", operation_id="fermerAutreSession", opt=ouvert("session", erreurs.SessionInconnue))
+async def fermer_autre(id: FromPath[UUID], request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> None:
+    """Ends one session of the account."""
+    await cas.sessions.terminer(porteur_de(request), id)
+
+
+@delete("/v1/sessions", operation_id="fermerToutesSessions", opt=ouvert("session"))
+async def fermer_toutes(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> Response[None]:
+    """Signs out everywhere."""
+    await cas.sessions.terminer_toutes(porteur_de(request))
+    return _sans_cookie(request)
+
+
+@post(
+    "/v1/sessions/courante/reauthentification",
+    status_code=200,
+    operation_id="reauthentifier",
+    opt=ouvert("session", erreurs.MotDePasseIncorrect, erreurs.TropDeDemandes, erreurs.Sature),
+)
+async def reauthentifier(
+    data: JSONBody[DemandeReauthentification], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+) -> Reauthentifiee:
+    """The password once more, before a sensitive operation."""
+    return await cas.sessions.reauthentifier(porteur_de(request), data.mot_de_passe)
+
+
+@get("/.well-known/jwks.json", operation_id="clesPubliques", opt=ouvert("public", cachee=True))
+async def cles(request: Request[Any, Any, Any], jetons_acces: NamedDependency[JetonsAcces]) -> Response[bytes]:
+    """The keys that verify access tokens."""
+    return cachable(request, jetons_acces.cles_publiques(), 300)
+
+
+@post(
+    "/v1/recuperations/mot-de-passe",
+    status_code=202,
+    operation_id="recupererMotDePasse",
+    opt=ouvert("public", erreurs.TropDeDemandes, idempotente=True),
+)
+async def mot_de_passe(
+    data: JSONBody[DemandeRecuperation], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+) -> RecuperationDemandee:
+    """A way to choose another password, to a proven contact."""
+    return await cas.recuperations.mot_de_passe(data, appel_de(request))
+
+
+@post(
+    "/v1/recuperations/mot-de-passe/confirmations",
+    status_code=204,
+    operation_id="reinitialiserMotDePasse",
+    opt=ouvert("public", erreurs.RecuperationRefusee, erreurs.Sature),
+)
+async def confirmer(data: JSONBody[ConfirmationRecuperation], cas: NamedDependency[CasUtilisation]) -> None:
+    """The new password; every session ends."""
+    await cas.recuperations.confirmer(data)
+
+
+@post(
+    "/v1/recuperations/identifiant",
+    status_code=202,
+    operation_id="recupererIdentifiant",
+    opt=ouvert("public", erreurs.TropDeDemandes, idempotente=True),
+)
+async def identifiant(
+    data: JSONBody[DemandeIdentifiantOublie], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+) -> IdentifiantOublieDemande:
+    """The identifiants of a proven address, sent to it."""
+    return await cas.recuperations.identifiant(data, appel_de(request))
+
+
+def _exiger_origine(request: Request[Any, Any, Any]) -> None:
+    """A browser always says where a POST comes from; what does not is not one, and has no use for a cookie."""
+    origines = request.headers.getall("origin", [])
+    if len(origines) != 1 or origines[0] not in (request.app.state.origine, *request.app.state.origines_cors):
+        raise erreurs.OrigineRefusee
+
+
+def _remise(creee: SessionCreee, options: OptionsSession) -> Response[SessionCreee]:
+    lieu = {"Location": f"/v1/sessions/{creee.session}"}
+    if not options.cookie:
+        return Response(creee, headers=lieu)
+    cookies = [_cookie(COOKIE_SESSION, creee.jeton_rafraichissement or "")]
+    if creee.jeton_appareil:
+        cookies.append(_cookie(COOKIE_APPAREIL, creee.jeton_appareil, _UN_AN))
+    return Response(structs.replace(creee, jeton_rafraichissement=None, jeton_appareil=None), headers=lieu, cookies=cookies)
+
+
+def _cookie(nom: str, valeur: str, duree: int | None = None) -> Cookie:
+    """Without a duration it goes with the browser; how long it is good for is the server's business."""
+    return Cookie(key=nom, value=valeur, path="/", secure=True, httponly=True, samesite="strict", max_age=duree)
+
+
+def _sans_cookie(request: Request[Any, Any, Any]) -> Response[None]:
+    presents = [_cookie(COOKIE_SESSION, "", 0)] if COOKIE_SESSION in request.cookies else []
+    return Response(None, status_code=204, cookies=presents)
+
+
+session = Router(
+    "/",
+    route_handlers=[
+        ouvrir,
+        echanger,
+        rafraichir,
+        lister,
+        fermer,
+        fermer_autre,
+        fermer_toutes,
+        reauthentifier,
+        cles,
+    ],
+    tags=["Session"],
+)
+recuperation = Router("/", route_handlers=[mot_de_passe, confirmer, identifiant], tags=["Récupération"])

@@ -1,0 +1,160 @@
+"""What the holder of an account sees and changes of it: profile, password, identifiant, feed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import UNSET
+
+from app.usecases.appel import Appel
+from app.usecases.identifiants import Identifiants
+from app.usecases.sessions import Sessions
+from domain import mot_de_passe
+from domain.activite import Activite, ActiviteVue, Fil, LigneActivite, Nature, numero, reference
+from domain.compte import Langue
+from domain.erreurs import (
+    ActiviteInconnue,
+    ChampsInvalides,
+    IdentifiantIndisponible,
+    MotDePasseIncorrect,
+    TropDeDemandes,
+    VersionPerimee,
+)
+from domain.export import QUARANTAINE
+from domain.formulaire import lire
+from domain.limites import Regulateur
+from domain.outils import Outils
+from domain.ports import Dossier, Hacheur, Store
+from domain.profils import Profil
+from domain.session import Porteur
+from domain.titulaire import (
+    DemandeIdentifiant,
+    DemandeMotDePasse,
+    IdentifiantVue,
+    ModificationMoi,
+    MoiVue,
+    Titulaire,
+    etiquette,
+    exiger_ecriture,
+    exiger_titulaire,
+    fusionner,
+    vue,
+)
+
+# What the feed calls a line, by its nature, in the reader's language.
+Titres = Callable[[Nature, Langue], str]
+
+
+class Moi:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        dossier: Dossier,
+        hacheur: Hacheur,
+        sessions: Sessions,
+        identifiants: Identifiants,
+        regulateur: Regulateur,
+        outils: Callable[[], Outils],
+        titres: Titres,
+    ) -> None:
+        self._store, self._dossier, self._hacheur, self._sessions = store, dossier, hacheur, sessions
+        self._identifiants, self._regulateur, self._outils, self._titres = identifiants, regulateur, outils, titres
+
+    async def lire(self, porteur: Porteur) -> MoiVue:
+        return vue(exiger_titulaire(await self._dossier.titulaire(porteur)))
+
+    async def modifier(self, porteur: Porteur, demande: ModificationMoi, versions: list[str]) -> MoiVue:
+        """`versions`: the validators of the reading that is being changed, or `*`. Refusals: `VersionPerimee`, field errors."""
+        async with self._store.transaction() as tx:
+            titulaire = exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+            if "*" not in versions and etiquette(vue(titulaire)) not in versions:
+                raise VersionPerimee
+            profil = self._profil(titulaire, demande)
+            langue = titulaire.langue if demande.langue is UNSET else demande.langue
+            fixe = next((c.valeur for c in titulaire.contacts if c.nature == "telephone_fixe"), None)
+            fixe = fixe if demande.telephone_fixe is UNSET else demande.telephone_fixe
+            await tx.titulaires.modifier(porteur.compte_id, profil, langue, fixe)
+            champs = [nom for nom in demande.__struct_fields__ if getattr(demande, nom) is not UNSET]
+            await tx.registre.noter(porteur.compte_id, Activite(nature="profil_modifie", details={"champs": champs}))
+            return vue(exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id)))
+
+    def _profil(self, titulaire: Titulaire, demande: ModificationMoi) -> Profil:
+        """The whole profile, read again as at sign-up: a change obeys the rules across fields too."""
+        if demande.profil is UNSET:
+            return titulaire.profil
+        apres, fautes = fusionner(titulaire, demande.profil)
+        if fautes:
+            raise ChampsInvalides(fautes)
+        try:
+            return lire(apres, type(titulaire.profil), self._outils())
+        except ChampsInvalides as refus:
+            raise ChampsInvalides([faute.sous("/profil") for faute in refus.erreurs]) from None
+
+    async def changer_mot_de_passe(self, porteur: Porteur, demande: DemandeMotDePasse) -> None:
+        """Every other session ends, and what was pending with it (R44, R46)."""
+        titulaire = exiger_ecriture(await self._dossier.titulaire(porteur))
+        verifiee = await self._sessions.verifier(porteur, demande.mot_de_passe_actuel)
+        fautes = mot_de_passe.fautes(demande.mot_de_passe, titulaire.mots_connus(), self._outils().estimateur)
+        if fautes:
+            raise ChampsInvalides(fautes)
+        neuve = await self._hacheur.hacher(demande.mot_de_passe)
+        async with self._store.transaction() as tx:
+            exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+            if await tx.titulaires.empreinte_mdp(porteur.compte_id) != verifiee:
+                raise MotDePasseIncorrect
+            await tx.titulaires.changer_mot_de_passe(porteur.compte_id, neuve)
+            await tx.sessions.terminer_toutes(porteur.compte_id, "mot_de_passe", sauf=porteur.session_id)
+            await tx.jetons.annuler(porteur.compte_id, ["contact", "mot_de_passe"])
+            await tx.registre.noter(porteur.compte_id, Activite(nature="mot_de_passe_change"))
+            await tx.avis.avertir(porteur.compte_id, "mot_de_passe_change")
+
+    async def changer_identifiant(self, porteur: Porteur, demande: DemandeIdentifiant, appel: Appel) -> IdentifiantVue:
+        """The former one goes into quarantine. Refusals: `IdentifiantIndisponible`, `MotDePasseIncorrect`, `TropDeDemandes`."""
+        exiger_ecriture(await self._dossier.titulaire(porteur))
+        await self._sessions.verifier(porteur, demande.mot_de_passe)
+        pris = False
+        async with self._store.transaction() as tx:
+            titulaire = exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+            if demande.identifiant != titulaire.identifiant:
+                pris = not await tx.titulaires.renommer(porteur.compte_id, demande.identifiant, QUARANTAINE)
+                if not pris:
+                    await tx.registre.noter(porteur.compte_id, Activite(nature="identifiant_change"))
+                    await tx.avis.avertir(porteur.compte_id, "identifiant_change")
+        if pris:
+            raise await self._conflit(demande.identifiant, appel)
+        return IdentifiantVue(identifiant=demande.identifiant)
+
+    async def _conflit(self, pris: str, appel: Appel) -> Exception:
+        """It tells as much as the availability route, and is counted as a sign-up's."""
+        async with self._store.transaction() as tx:
+            attendre = await tx.limites.depenser(self._regulateur.conflit(appel.client))
+        if attendre is not None:
+            return TropDeDemandes(attendre)
+        return IdentifiantIndisponible(await self._identifiants.suggestions(pris))
+
+    async def fil(self, porteur: Porteur, apres: str | None, limite: int, langue: Langue) -> Fil:
+        """Refusal: `ReferenceMalformee`, for an `apres` that is none of ours."""
+        avant = None if apres is None else numero(apres)
+        exiger_titulaire(await self._dossier.titulaire(porteur))
+        lignes = await self._dossier.activites(porteur.compte_id, avant, limite + 1)
+        suivant = reference(lignes[limite - 1].id) if len(lignes) > limite else None
+        return Fil(activites=[self.ligne(n, langue) for n in lignes[:limite]], suivant=suivant)
+
+    async def activite(self, porteur: Porteur, lue: str, langue: Langue) -> ActiviteVue:
+        """One line, by the reference a person quotes. Refusals: `ReferenceMalformee` (a typing mistake), `ActiviteInconnue`."""
+        cherche = numero(lue)
+        exiger_titulaire(await self._dossier.titulaire(porteur))
+        lignes = await self._dossier.activites(porteur.compte_id, cherche + 1, 1)
+        if not lignes or lignes[0].id != cherche:
+            raise ActiviteInconnue
+        return self.ligne(lignes[0], langue)
+
+    def ligne(self, ligne: LigneActivite, langue: Langue) -> ActiviteVue:
+        return ActiviteVue(
+            reference=reference(ligne.id),
+            nature=ligne.nature,
+            titre=self._titres(ligne.nature, langue),
+            fait_le=ligne.fait_le,
+            details=ligne.details,
+        )

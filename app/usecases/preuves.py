@@ -1,0 +1,46 @@
+"""Codes and links put to the test, whatever they are for: counted before they are compared, refused when they are not ours."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from domain.activation import Jeton, Usage
+from domain.erreurs import CodeExpire, LienExpire, LienInvalide
+from domain.jetons import CleRetiree, Trousseau, id_du_lien
+from domain.ports import EtatJeton, Store
+
+
+class Preuves:
+    def __init__(self, store: Store, trousseau: Trousseau) -> None:
+        self._store, self._trousseau = store, trousseau
+
+    async def essayer(self, usage: Usage, id: UUID, code: str, compte_id: UUID | None = None) -> tuple[Jeton, bool, int] | None:
+        """The proof, whether the code is right, and the tries left; None when this try may not be judged.
+
+        The count commits before the code is compared (R49). Refusal: `CodeExpire`, for a proof whose key is gone.
+        """
+        async with self._store.transaction() as tx:
+            essai = await tx.jetons.compter_essai(usage, id, compte_id)
+        if essai is None:
+            return None
+        jeton, restants = essai
+        try:
+            return jeton, self._trousseau.est_code(jeton, code), restants
+        except CleRetiree:
+            raise CodeExpire from None
+
+    async def suivre(self, lien: str, *usages: Usage) -> tuple[Jeton, EtatJeton]:
+        """The proof a link stands for, and how it stands. Refusals: `LienInvalide`, `LienExpire` (unknown, or its key gone)."""
+        id = id_du_lien(lien)
+        if id is None:
+            raise LienInvalide
+        async with self._store.transaction() as tx:
+            trouve = await tx.jetons.etat(id)
+        if trouve is None or trouve[0].usage not in usages:
+            raise LienExpire
+        try:
+            if not self._trousseau.est_lien(trouve[0], lien):
+                raise LienInvalide
+        except CleRetiree:
+            raise LienExpire from None
+        return trouve

@@ -1,0 +1,251 @@
+"""Signing in, going on, signing out. One answer to every failed sign-in, in body and in time."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from msgspec import Struct
+
+from app.usecases.appel import Appel
+from domain import identifiant
+from domain.activite import Activite
+from domain.erreurs import (
+    CompteNonActive,
+    EffacementEnCours,
+    IdentifiantsIncorrects,
+    InscriptionInconnue,
+    MotDePasseIncorrect,
+    PasEncoreActif,
+    SessionDejaRemise,
+    SessionFinie,
+    SessionInconnue,
+    TropDeDemandes,
+)
+from domain.formulaire import ValeurInvalide
+from domain.jetons import Trousseau, empreinte_rafraichissement
+from domain.limites import Limite, Regulateur
+from domain.outils import Formats
+from domain.ports import Connexions, Dossier, Hacheur, JetonsAcces, NouvelleSession, Store, Systeme
+from domain.session import (
+    DUREE_ACCES,
+    FRAICHEUR,
+    REPRISE,
+    Candidat,
+    DemandeSession,
+    JetonsSession,
+    OptionsSession,
+    Porteur,
+    Presentation,
+    Reauthentifiee,
+    SessionCreee,
+    SessionOuverte,
+    SessionsVue,
+)
+from domain.titulaire import exiger_titulaire
+
+# Told to whoever tries a password from inside a session too often, in seconds.
+_PATIENCE = 60.0
+
+_journal = logging.getLogger("comptoir.securite")
+
+
+class _Essai(Struct, frozen=True):
+    """A sign-in being tried: whom it names, what it is counted on."""
+
+    candidat: Candidat | None
+    appareil: UUID | None
+    frein: bytes | None
+    limites: list[Limite]
+
+
+class Sessions:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        connexions: Connexions,
+        dossier: Dossier,
+        hacheur: Hacheur,
+        formats: Formats,
+        systeme: Systeme,
+        trousseau: Trousseau,
+        regulateur: Regulateur,
+        jetons_acces: JetonsAcces,
+    ) -> None:
+        self._store, self._connexions, self._dossier = store, connexions, dossier
+        self._hacheur, self._formats, self._systeme = hacheur, formats, systeme
+        self._trousseau, self._regulateur, self._jetons_acces = trousseau, regulateur, jetons_acces
+
+    async def ouvrir(self, demande: DemandeSession, appel: Appel) -> SessionCreee:
+        """Refusals: `IdentifiantsIncorrects`, `CompteNonActive`, `EffacementEnCours`, `TropDeDemandes`, `Sature`."""
+        essai = await self._essai(demande, appel.client)
+        # Counted before anybody compares: however many try at once, only so many are judged.
+        permis = await self._connexions.tenter(essai.frein, essai.limites)
+        candidat = essai.candidat if permis else None
+        verification = await self._hacheur.verifier(demande.mot_de_passe, candidat.empreinte_mdp if candidat else None)
+        if candidat is None or not verification.juste or candidat.etat in ("suspendu", "efface"):
+            _journal.info("connexion_refusee", extra={"request_id": appel.requete})
+            raise IdentifiantsIncorrects
+        appareil = essai.appareil or self._systeme.nouvel_id()
+        nouvelle = self._nouvelle(candidat.id, demande, appel, candidat.empreinte_mdp)
+        async with self._store.transaction() as tx:
+            # A success forgets the failures of this account; it gives the others no more than its own unit back (R41).
+            await tx.limites.rendre(essai.frein, essai.limites)
+            ouverte = None
+            if candidat.etat == "actif" and not candidat.effacement_prevu:
+                ouverte = await tx.sessions.ouvrir(nouvelle, verification.nouvelle)
+        if candidat.etat == "en_attente":
+            raise CompteNonActive
+        if candidat.effacement_prevu:
+            raise EffacementEnCours
+        if ouverte is None:
+            # Suspended, erased, or given another password while this one was compared.
+            raise IdentifiantsIncorrects
+        return self._creee(ouverte, demande, appareil)
+
+    async def echanger(self, inscription: UUID, options: OptionsSession, appel: Appel) -> SessionCreee:
+        """The sign-up secret for a session, once. Refusals: `PasEncoreActif`, `SessionDejaRemise`, `InscriptionInconnue`."""
+        ouverte = None
+        async with self._store.transaction() as tx:
+            compte = await tx.comptes.verrouiller(inscription)
+            if compte is None:
+                raise InscriptionInconnue
+            if compte.etat != "actif":
+                raise PasEncoreActif
+            if await tx.comptes.depenser_secret(inscription):
+                ouverte = await tx.sessions.ouvrir(self._nouvelle(inscription, options, appel, None))
+        if ouverte is None:
+            raise SessionDejaRemise
+        return self._creee(ouverte, options, self._systeme.nouvel_id())
+
+    async def rafraichir(self, jeton: str, appel: Appel) -> JetonsSession:
+        """The next pair. A token spent before kills its family, and that is committed though the answer is a refusal (R67)."""
+        lu = self._trousseau.lire_rafraichissement(jeton)
+        if lu is None:
+            raise SessionFinie
+        id, rang = lu
+        suivant = self._trousseau.rafraichissement(id, rang + 1)
+        presentee, suivante = empreinte_rafraichissement(jeton), empreinte_rafraichissement(suivant)
+        async with self._store.transaction() as tx:
+            tournee = await tx.sessions.tourner(id, rang, presentee, suivante)
+        return self._jetons(tournee, suivant) if tournee else await self._reprendre(id, rang, appel)
+
+    async def _reprendre(self, id: UUID, rang: int, appel: Appel) -> JetonsSession:
+        """Another rank than the current one: an answer that was lost, or a copy."""
+        async with self._store.transaction() as tx:
+            presente = await tx.sessions.presenter(id, rang, REPRISE)
+            if presente and presente[0] is Presentation.REUTILISEE:
+                compte_id = presente[1].compte_id
+                await tx.sessions.terminer(compte_id, id, "reutilisation")
+                await tx.registre.noter(compte_id, Activite(nature="session_suspecte"))
+                await tx.avis.avertir(compte_id, "session_suspecte")
+                _journal.warning("jeton_reutilise", extra={"request_id": appel.requete, "session_id": str(id)})
+        if presente is None or presente[0] is not Presentation.REPRISE:
+            raise SessionFinie
+        _, session, empreinte = presente
+        enfant = self._trousseau.rafraichissement_donne(id, session.rang, empreinte)
+        if enfant is None:
+            raise SessionFinie
+        return self._jetons(session, enfant)
+
+    async def lister(self, porteur: Porteur) -> SessionsVue:
+        exiger_titulaire(await self._dossier.titulaire(porteur))
+        return SessionsVue(sessions=await self._dossier.sessions(porteur))
+
+    async def terminer(self, porteur: Porteur, id: UUID) -> None:
+        """One's own, or another of the same account. Refusals: `SessionFinie`, `SessionInconnue`."""
+        async with self._store.transaction() as tx:
+            exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+            if not await tx.sessions.terminer(porteur.compte_id, id, "deconnexion"):
+                raise SessionInconnue
+            await tx.registre.noter(
+                porteur.compte_id, Activite(nature="deconnexion" if id == porteur.session_id else "sessions_fermees")
+            )
+
+    async def terminer_toutes(self, porteur: Porteur) -> None:
+        """Everywhere, here included."""
+        async with self._store.transaction() as tx:
+            exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+            await tx.sessions.terminer_toutes(porteur.compte_id, "deconnexion")
+            await tx.registre.noter(porteur.compte_id, Activite(nature="sessions_fermees"))
+
+    async def reauthentifier(self, porteur: Porteur, mot_de_passe: str) -> Reauthentifiee:
+        """Opens the sensitive operations for a short time. Refusals: `MotDePasseIncorrect`, `TropDeDemandes`."""
+        await self.verifier(porteur, mot_de_passe)
+        async with self._store.transaction() as tx:
+            exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+            return Reauthentifiee(valable_jusque=await tx.sessions.reauthentifier(porteur.session_id, FRAICHEUR))
+
+    async def verifier(self, porteur: Porteur, mot_de_passe: str) -> str:
+        """The holder's own password, given again: its hash. Counted by session, which keeps nobody else out (R44)."""
+        frein = self._regulateur.frein_session(porteur.session_id)
+        async with self._store.transaction() as tx:
+            exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+            permis = frein is None or await tx.limites.freiner(frein)
+            empreinte = await tx.titulaires.empreinte_mdp(porteur.compte_id)
+        if not permis:
+            raise TropDeDemandes(_PATIENCE)
+        verification = await self._hacheur.verifier(mot_de_passe, empreinte)
+        if not verification.juste or empreinte is None:
+            raise MotDePasseIncorrect
+        async with self._store.transaction() as tx:
+            await tx.limites.rendre(frein, [])
+        return empreinte
+
+    async def _essai(self, demande: DemandeSession, client: str) -> _Essai:
+        saisie, candidat = await self._chercher(demande.identifiant)
+        appareil = None
+        if candidat and demande.jeton_appareil:
+            appareil = self._trousseau.lire_appareil(candidat.id, demande.jeton_appareil)
+        frein = self._regulateur.frein(candidat.id if candidat else None, saisie, appareil)
+        # A device the account knows is held back by its own failures alone: what others do elsewhere is not its doing (R43).
+        return _Essai(candidat, appareil, frein, [] if appareil else self._regulateur.connexion(client))
+
+    async def _chercher(self, saisie: str) -> tuple[str, Candidat | None]:
+        """The canonical form of what was typed, and whom it names. Whatever cannot name anybody is looked for all the same."""
+        if "@" in saisie:
+            try:
+                email = self._formats.email(saisie)
+            except ValeurInvalide:
+                email = saisie
+            return email.lower(), await self._connexions.par_email(email)
+        nom = identifiant.replier(saisie)
+        return nom, await self._connexions.par_identifiant(nom)
+
+    def _nouvelle(self, compte: UUID, options: OptionsSession, appel: Appel, verifiee: str | None) -> NouvelleSession:
+        id = self._systeme.nouvel_id()
+        return NouvelleSession(
+            id=id,
+            compte_id=compte,
+            empreinte=empreinte_rafraichissement(self._trousseau.rafraichissement(id, 0)),
+            duree=options.duree,
+            agent=appel.agent,
+            adresse=appel.client or None,
+            appareil_partage=options.appareil_partage,
+            verifiee=verifiee,
+        )
+
+    def _creee(self, ouverte: SessionOuverte, options: OptionsSession, appareil: UUID) -> SessionCreee:
+        jetons = self._jetons(ouverte, self._trousseau.rafraichissement(ouverte.id, 0))
+        return SessionCreee(
+            jeton_acces=jetons.jeton_acces,
+            jeton_rafraichissement=jetons.jeton_rafraichissement,
+            expire_dans=jetons.expire_dans,
+            session=jetons.session,
+            session_expire_le=jetons.session_expire_le,
+            session_fin_le=jetons.session_fin_le,
+            jeton_appareil=None if options.appareil_partage else self._trousseau.appareil(ouverte.compte_id, appareil),
+        )
+
+    def _jetons(self, session: SessionOuverte, rafraichissement: str) -> JetonsSession:
+        # Never past the end of the session itself.
+        secondes = max(1, int(min(DUREE_ACCES.total_seconds(), session.reste)))
+        return JetonsSession(
+            jeton_acces=self._jetons_acces.signer(Porteur(session.compte_id, session.id), secondes),
+            jeton_rafraichissement=rafraichissement,
+            expire_dans=secondes,
+            session=session.id,
+            session_expire_le=session.expire_le,
+            session_fin_le=session.fin_le,
+        )

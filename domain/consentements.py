@@ -1,0 +1,158 @@
+"""The ledger as the person may see it, mailing choices, and a minor's joint consent (RGPD art. 8, loi 78-17 art. 45)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from domain import champs
+from domain.erreurs import ErreurChamp
+from domain.inscription import LISTES, Accord
+from domain.juridique import AGE_CONSENTEMENT, Acte, Nature, Par, Version
+from domain.outils import Outils
+
+OBJET = "diffusion."
+# What one mailing's way out closes: its own list, or all of them.
+TOUTES = "toutes"
+Listes = Literal["toutes", "email", "sms", "lettre_actualite", "alertes"]
+
+
+class ChoixDiffusion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Les quatre choix, en une fois ; effet immédiat. Avant 15 ans, ce qui s'ajoute attend l'accord d'un représentant légal."""
+
+    email: Annotated[bool, Meta(extra_json_schema={"title": "Listes de diffusion par email"})]
+    sms: Annotated[bool, Meta(extra_json_schema={"title": "Listes de diffusion par SMS"})]
+    lettre_actualite: Annotated[bool, Meta(extra_json_schema={"title": "Lettre d'actualité"})]
+    alertes: Annotated[bool, Meta(extra_json_schema={"title": "Alertes et actualités personnalisées"})]
+    email_representant_legal: Annotated[
+        champs.Email | None,
+        Meta(
+            description="Avant 15 ans seulement : l'adresse du titulaire de l'autorité parentale, qui doit donner son accord."
+        ),
+    ] = None
+
+    def __repr__(self) -> str:
+        return "ChoixDiffusion(…)"
+
+
+class AccordDemande(Struct, frozen=True, kw_only=True):
+    """Ce qui attend l'accord d'un représentant légal."""
+
+    listes: list[str]
+    destination: Annotated[str, Meta(description="Masquée.")]
+    expire_le: datetime
+
+
+class DiffusionVue(Struct, frozen=True, kw_only=True):
+    """Les choix en vigueur."""
+
+    email: bool
+    sms: bool
+    lettre_actualite: bool
+    alertes: bool
+    accord_parental: AccordDemande | None = None
+
+
+class ActeVue(Struct, frozen=True, kw_only=True):
+    """Une ligne du registre : ce qui fut accepté, pris en connaissance, consenti ou retiré ; sur quel texte ; par qui."""
+
+    nature: Nature
+    objet: str
+    valeur: bool
+    document: str
+    version: str
+    sha256: Annotated[str, Meta(description="Du texte en vigueur alors, en UTF-8.")]
+    par: Annotated[Par, Meta(description="`conjoint` : le mineur et le titulaire de l'autorité parentale.")]
+    fait_le: datetime
+
+
+class ConsentementsVue(Struct, frozen=True, kw_only=True):
+    """Les choix en vigueur, et une page du registre, le plus récent d'abord."""
+
+    diffusion: DiffusionVue
+    actes: list[ActeVue]
+    suivant: Annotated[str | None, Meta(description="À passer dans `apres` pour la suite ; `null` à la fin.")]
+
+
+class DemandeAcceptations(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Les textes acceptés, dans leur version en vigueur."""
+
+    cgu: Accord | None = None
+    rgpd: Accord | None = None
+
+    @staticmethod
+    def controles(valeurs: dict[str, Any], _: Outils) -> Iterator[ErreurChamp]:
+        if valeurs.get("cgu", "") is None and valeurs.get("rgpd", "") is None:
+            yield ErreurChamp(pointer="", code="rien_a_modifier")
+
+
+class ReponseParentale(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Le jeton du lien reçu, et la décision."""
+
+    jeton: champs.JetonLien
+    accorde: bool
+
+    def __repr__(self) -> str:
+        return "ReponseParentale(…)"
+
+
+class AccordEnregistre(Struct, frozen=True, kw_only=True):
+    """La décision est enregistrée."""
+
+    accorde: bool
+    listes: list[str]
+
+
+class DemandeDesinscription(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Le jeton du lien de désinscription."""
+
+    jeton: champs.JetonLien
+    listes: Listes = "toutes"
+
+    def __repr__(self) -> str:
+        return "DemandeDesinscription(…)"
+
+
+class Desinscription(Struct, frozen=True, kw_only=True):
+    """Les listes quittées."""
+
+    listes: list[str]
+
+
+class LigneActe(ActeVue, frozen=True, kw_only=True):
+    """A line of the ledger as stored."""
+
+    id: int
+
+
+def vue_diffusion(diffusion: Mapping[str, bool], accord: AccordDemande | None = None) -> DiffusionVue:
+    return DiffusionVue(**{liste: diffusion.get(liste, False) for liste in LISTES}, accord_parental=accord)
+
+
+def changements(avant: Mapping[str, bool], apres: Mapping[str, bool]) -> dict[str, bool]:
+    """The lists whose choice differs: what is already so leaves no line."""
+    return {liste: apres[liste] for liste in LISTES if liste in apres and apres[liste] != avant.get(liste, False)}
+
+
+def actes_de_diffusion(choix: Mapping[str, bool], notice: Version, par: Par = "titulaire") -> list[Acte]:
+    return [
+        Acte(nature="consentement", objet=f"{OBJET}{liste}", document=notice, valeur=valeur, par=par)
+        for liste, valeur in choix.items()
+    ]
+
+
+def fautes_de_mineur(ajouts: list[str], garant: str | None, contacts: list[str]) -> list[ErreurChamp]:
+    """Under the age of consent, each addition needs a guardian, who is somebody else."""
+    if not ajouts:
+        return []
+    if garant is None:
+        return [
+            ErreurChamp(pointer=f"/{liste}", code="consentement_parental_requis", params={"age": AGE_CONSENTEMENT})
+            for liste in ajouts
+        ]
+    if garant.lower() in {valeur.lower() for valeur in contacts}:
+        return [ErreurChamp(pointer="/email_representant_legal", code="representant_distinct")]
+    return []
