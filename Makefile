@@ -24,7 +24,7 @@ check: .venv/dev.stamp ## lint, format, types, import contracts, tests: before e
 bench: .venv/dev.stamp ## ratios against a bare service, in one interleaved run (about ten minutes)
 	@$(BIN)/python -m bench
 
-demo: .venv/run.stamp ## play the three profiles against the running service
+demo: .venv/run.stamp ## play accounts from sign-up to erasure against the running service
 	@$(BIN)/comptoir demo
 
 lock: .venv/dev.stamp ## resolve pyproject.toml into the two locked, hashed requirement files

@@ -1,4 +1,4 @@
-"""The command line: `serve`, `worker`, `migrate`, `demo`, `openapi`."""
+"""The command line: `serve`, `worker`, `migrate`, `retention`, `demo`, `openapi`."""
 
 from __future__ import annotations
 
@@ -33,8 +33,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     for nom in inconnues(os.environ):
         print(f"comptoir: {nom} means nothing to this version", file=sys.stderr)
-    commande = {"serve": _serve, "worker": _worker, "migrate": _migrate, "demo": _demo, "openapi": _openapi}[options.commande]
-    return commande(settings, options)
+    commandes = {
+        "serve": _serve,
+        "worker": _worker,
+        "migrate": _migrate,
+        "retention": _retention,
+        "demo": _demo,
+        "openapi": _openapi,
+    }
+    return commandes[options.commande](settings, options)
 
 
 def application() -> object:
@@ -53,7 +60,9 @@ def _analyseur() -> argparse.ArgumentParser:
     commandes.add_parser("serve", help="the API, with the delivery worker and, without a database URL, PostgreSQL itself")
     commandes.add_parser("worker", help="the delivery worker by itself; as many as you like")
     commandes.add_parser("migrate", help="bring the database schema to this version")
-    demo = commandes.add_parser("demo", help="play the three profiles against a running development service")
+    retention = commandes.add_parser("retention", help="delete, erase or warn of what has had its time, as the worker does")
+    retention.add_argument("--dry-run", action="store_true", help="count, change nothing")
+    demo = commandes.add_parser("demo", help="play accounts from sign-up to erasure against a running development service")
     demo.add_argument("--url", help="where it listens (default: COMPTOIR_PUBLIC_URL)")
     commandes.add_parser("openapi", help="print the OpenAPI document")
     return analyseur
@@ -140,6 +149,15 @@ async def _migrer(settings: Settings) -> None:
     from app.composition import migrer_base
 
     await migrer_base(settings)
+
+
+def _retention(settings: Settings, options: argparse.Namespace) -> int:
+    from app.composition import conserver
+
+    with _base(settings) as base:
+        for regle, nombre in asyncio.run(conserver(base, simuler=options.dry_run)).items():
+            print(f"{regle:28} {nombre}")
+    return 0
 
 
 def _demo(settings: Settings, options: argparse.Namespace) -> int:

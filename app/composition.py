@@ -46,24 +46,15 @@ from app.http.app import Facade, creer
 from app.http.bordure import Bordure
 from app.http.openapi import document
 from app.settings import Settings, cles
-from app.usecases import CasUtilisation
-from app.usecases.activations import Activations, Ouvreur
-from app.usecases.appel import Rejeux
-from app.usecases.consentements import Consentements
-from app.usecases.contacts import Contacts
-from app.usecases.depart import Depart
+from app.usecases.activations import Ouvreur
+from app.usecases.assemblage import Ports, assembler
 from app.usecases.distribution import Distribution
-from app.usecases.identifiants import Identifiants
-from app.usecases.inscriptions import Inscriptions
-from app.usecases.moi import Moi
-from app.usecases.preuves import Preuves
-from app.usecases.recuperations import Recuperateur, Recuperations
-from app.usecases.sessions import Sessions
+from app.usecases.recuperations import Recuperateur
 from domain.activation import Canal
 from domain.jetons import Trousseau
 from domain.limites import Reglage, Regulateur
 from domain.outils import Outils
-from domain.ports import Expediteur, Hacheur, JetonsAcces, Systeme
+from domain.ports import Expediteur, Hacheur, Systeme
 
 # Connections to PostgreSQL a process may hold: for transactions, and for the hot reads.
 _POOL, _POOL_LECTURES = 8, 4
@@ -122,9 +113,28 @@ def litestar(settings: Settings, *, systeme: Systeme | None = None, hacheur: Hac
     def outils() -> Outils:
         return Outils(formats, estimateur, socle.systeme.aujourdhui())
 
+    documents = PgDocuments(lectures)
+    ports = Ports(
+        store=PgStore(socle.engine),
+        dossier=PgDossier(lectures),
+        documents=documents,
+        disponibilites=PgDisponibilites(lectures),
+        connexions=PgConnexions(lectures),
+        idempotence=PgIdempotence(socle.engine),
+        depot=PgRecuperations(lectures),
+        hacheur=hasher,
+        jetons_acces=jetons_acces,
+        formats=formats,
+        signaux=socle.signaux,
+        systeme=socle.systeme,
+        trousseau=socle.trousseau,
+        regulateur=socle.regulateur,
+        outils=outils,
+        titres=textes.activite,
+    )
     facade = Facade(
-        cas=_cas(socle, lectures, formats, hasher, jetons_acces, outils),
-        documents=PgDocuments(lectures),
+        cas=assembler(ports),
+        documents=documents,
         sante=PgSante(socle.engine),
         trousseau=socle.trousseau,
         jetons_acces=jetons_acces,
@@ -149,104 +159,6 @@ def litestar(settings: Settings, *, systeme: Systeme | None = None, hacheur: Hac
             yield
 
     return creer(facade, vie)
-
-
-def _cas(
-    socle: Socle,
-    lectures: Lectures,
-    formats: FrenchFormats,
-    hacheur: Hacheur,
-    jetons_acces: JetonsAcces,
-    outils: Callable[[], Outils],
-) -> CasUtilisation:
-    trousseau, systeme, regulateur = socle.trousseau, socle.systeme, socle.regulateur
-    store, dossier, documents = PgStore(socle.engine), PgDossier(lectures), PgDocuments(lectures)
-    disponibilites = PgDisponibilites(lectures)
-    rejeux = Rejeux(PgIdempotence(socle.engine), trousseau, systeme)
-    ouvreur, preuves = Ouvreur(trousseau, regulateur, systeme), Preuves(store, trousseau)
-    identifiants = Identifiants(disponibilites, formats, regulateur)
-    sessions = Sessions(
-        store=store,
-        connexions=PgConnexions(lectures),
-        dossier=dossier,
-        hacheur=hacheur,
-        formats=formats,
-        systeme=systeme,
-        trousseau=trousseau,
-        regulateur=regulateur,
-        jetons_acces=jetons_acces,
-    )
-    moi = Moi(
-        store=store,
-        dossier=dossier,
-        hacheur=hacheur,
-        sessions=sessions,
-        identifiants=identifiants,
-        regulateur=regulateur,
-        outils=outils,
-        titres=textes.activite,
-    )
-    contacts = Contacts(
-        store=store,
-        sessions=sessions,
-        preuves=preuves,
-        ouvreur=ouvreur,
-        rejeux=rejeux,
-        regulateur=regulateur,
-        outils=outils,
-    )
-    return CasUtilisation(
-        inscriptions=Inscriptions(
-            store=store,
-            documents=documents,
-            disponibilites=disponibilites,
-            hacheur=hacheur,
-            formats=formats,
-            signaux=socle.signaux,
-            systeme=systeme,
-            trousseau=trousseau,
-            regulateur=regulateur,
-            rejeux=rejeux,
-            identifiants=identifiants,
-            ouvreur=ouvreur,
-        ),
-        activations=Activations(store, preuves, regulateur, rejeux, ouvreur),
-        identifiants=identifiants,
-        sessions=sessions,
-        recuperations=Recuperations(
-            store=store,
-            depot=PgRecuperations(lectures),
-            preuves=preuves,
-            rejeux=rejeux,
-            regulateur=regulateur,
-            hacheur=hacheur,
-            formats=formats,
-            systeme=systeme,
-            outils=outils,
-        ),
-        moi=moi,
-        contacts=contacts,
-        consentements=Consentements(
-            store=store,
-            dossier=dossier,
-            documents=documents,
-            preuves=preuves,
-            ouvreur=ouvreur,
-            trousseau=trousseau,
-            outils=outils,
-        ),
-        depart=Depart(
-            store=store,
-            dossier=dossier,
-            sessions=sessions,
-            moi=moi,
-            contacts=contacts,
-            preuves=preuves,
-            ouvreur=ouvreur,
-            regulateur=regulateur,
-            systeme=systeme,
-        ),
-    )
 
 
 def distribution(socle: Socle) -> tuple[Distribution, Mapping[Canal, Expediteur]]:
@@ -290,6 +202,15 @@ def _avant_l_arret(action: Callable[[], None]) -> None:
     if callable(prevu):
         loop = asyncio.get_running_loop()
         signal.signal(signal.SIGTERM, lambda numero, cadre: (loop.call_soon_threadsafe(action), prevu(numero, cadre)))
+
+
+async def conserver(settings: Settings, *, simuler: bool) -> Mapping[str, int]:
+    """The retention rules, once: how many rows each of them concerned."""
+    engine = moteur(_url(settings), 1)
+    try:
+        return await PgConservation(engine).appliquer(simuler=simuler)
+    finally:
+        await engine.dispose()
 
 
 async def servir_messages(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Plays the three profiles against a running development service, printing each call and its answer. Standard library only."""
+"""Plays accounts against a running development service, printing each call and its answer. Standard library only."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ _PROFILS: tuple[dict[str, Any], ...] = (
     {"type": "association", "denomination": "Les Amis du canal", "rna": "W751234567", "objet": "Entretien des berges",
      "adresse": _ADRESSE, "representant": _REPRESENTANT},
 )  # fmt: skip
-# Long enough for a loaded machine to deliver a message.
-_PATIENCE = 30.0
+# Long enough for a loaded machine to deliver a message; and for the limit of one message a minute to a destination.
+_PATIENCE, _MINUTE = 30.0, 60.0
+_MOT_DE_PASSE, _AUTRE_MOT_DE_PASSE = "Vent-d'Ouest 47 marées", "Grand-Large 92 bruyères"
 
 
 class Refuse(Exception):
@@ -34,15 +35,17 @@ def jouer(url: str) -> int:
     try:
         versions = client.appeler("GET", "/v1/configuration")["documents"]
         for profil, canal in zip(_PROFILS, ("sms", "email", "email"), strict=True):
-            _inscrire(client, profil, canal, versions)
+            compte = _inscrire(client, profil, canal, versions)
+            if canal == "sms":
+                _vivre(client, compte)
     except (Refuse, urllib.error.URLError) as faute:
         print(f"\n✗ {faute}")
         return 1
-    print("\n✓ Trois comptes actifs.")
+    print("\n✓ Trois comptes ouverts et actifs, le premier suivi jusqu'à son effacement.")
     return 0
 
 
-def _inscrire(client: _Client, profil: dict[str, Any], canal: str, versions: dict[str, str]) -> None:
+def _inscrire(client: _Client, profil: dict[str, Any], canal: str, versions: dict[str, str]) -> dict[str, str]:
     print(f"\n━━ {profil['type'].capitalize()}, activé par {canal} ━━")
     # A number and an address of one's own for each play: sends are limited by destination.
     grain = uuid4().int
@@ -50,7 +53,7 @@ def _inscrire(client: _Client, profil: dict[str, Any], canal: str, versions: dic
     corps = {
         "profil": profil,
         **contact,
-        "mot_de_passe": "Vent-d'Ouest 47 marées",
+        "mot_de_passe": _MOT_DE_PASSE,
         "reglementation": {code: {"accepte": True, "version": versions[code]} for code in ("cgu", "rgpd")},
         "activer_par": canal,
     }
@@ -61,25 +64,73 @@ def _inscrire(client: _Client, profil: dict[str, Any], canal: str, versions: dic
     destination = contact["email"] if canal == "email" else f"+33{contact['telephone_mobile'][1:]}"
     texte = _message(client, destination)
     if canal == "sms":
-        code = re.findall(r"#(\d{6})", texte)[0]
-        client.appeler(
-            "POST", f"/v1/inscriptions/{inscription['id']}/activations/{activation['id']}/essais", {"code": code}, secret=secret
-        )
+        chemin = f"/v1/inscriptions/{inscription['id']}/activations/{activation['id']}/essais"
+        client.appeler("POST", chemin, {"code": _code(texte)}, secret=secret)
     else:
-        client.appeler("POST", "/v1/liens-activation", {"jeton": re.findall(r"/activation#([\w-]+)", texte)[0]})
+        client.appeler("POST", "/v1/liens-activation", {"jeton": _jeton(texte)})
     etat = client.appeler("GET", f"/v1/inscriptions/{inscription['id']}?attendre=25", secret=secret)["etat"]
     if etat != "actif":
         raise Refuse(f"le compte est {etat}")
+    return {"identifiant": inscription["identifiant"], "email": contact["email"]}
 
 
-def _message(client: _Client, destination: str) -> str:
+def _vivre(client: _Client, compte: dict[str, str]) -> None:
+    """From signing in to leaving."""
+    print("\n━━ Connexion, mon compte ━━")
+    acces = _connecter(client, compte["identifiant"], _MOT_DE_PASSE)
+    client.appeler("GET", "/v1/moi", secret=acces)
+
+    print("\n━━ Changement d'adresse électronique ━━")
+    nouvelle = f"nouvelle-{compte['email']}"
+    demande = {"canal": "email", "valeur": nouvelle, "mot_de_passe": _MOT_DE_PASSE}
+    preuve = client.appeler("POST", "/v1/moi/contacts", demande, secret=acces, cle=str(uuid4()))
+    code = _code(_message(client, nouvelle))
+    client.appeler("POST", f"/v1/moi/contacts/{preuve['id']}/essais", {"code": code}, secret=acces)
+
+    print("\n━━ Listes de diffusion, données, déconnexion ━━")
+    choix = {"email": False, "sms": False, "lettre_actualite": True, "alertes": False}
+    client.appeler("PUT", "/v1/moi/diffusion", choix, secret=acces)
+    client.appeler("GET", "/v1/moi/export", secret=acces)
+    client.appeler("DELETE", "/v1/sessions/courante", secret=acces)
+
+    print("\n━━ Mot de passe oublié ━━")
+    print("   (un message par minute et par destination, au plus : le lien peut se faire attendre)")
+    client.appeler("POST", "/v1/recuperations/mot-de-passe", {"identifiant": nouvelle}, cle=str(uuid4()))
+    jeton = _jeton(_message(client, nouvelle, "/mot-de-passe#", _MINUTE))
+    client.appeler(
+        "POST", "/v1/recuperations/mot-de-passe/confirmations", {"jeton": jeton, "mot_de_passe": _AUTRE_MOT_DE_PASSE}
+    )
+
+    print("\n━━ Fil d'activité, effacement ━━")
+    acces = _connecter(client, nouvelle, _AUTRE_MOT_DE_PASSE)
+    client.appeler("GET", "/v1/moi/activites?limite=5", secret=acces)
+    client.appeler("POST", "/v1/moi/effacement", {"mot_de_passe": _AUTRE_MOT_DE_PASSE}, secret=acces)
+
+
+def _connecter(client: _Client, identifiant: str, mot_de_passe: str) -> str:
+    corps = {"identifiant": identifiant, "mot_de_passe": mot_de_passe}
+    return str(client.appeler("POST", "/v1/sessions", corps)["jeton_acces"])
+
+
+def _code(texte: str) -> str:
+    """The code a message carries: alone on its line, or at the end of the line that phones read."""
+    return str(re.findall(r"(?m)^(?:@\S+ #)?(\d{6})$", texte)[0])
+
+
+def _jeton(texte: str) -> str:
+    """The token of the link a message carries."""
+    return str(re.findall(r"/[a-z-]+#([\w-]+)", texte)[0])
+
+
+def _message(client: _Client, destination: str, contenant: str = "", patience: float = 0) -> str:
     """The newest message to this destination, once it has arrived in the mailbox."""
-    fin = time.monotonic() + _PATIENCE
+    fin = time.monotonic() + _PATIENCE + patience
     while time.monotonic() < fin:
         messages = client.appeler("GET", f"/dev/messages?destination={quote(destination)}", muet=True)["messages"]
-        if messages:
-            print(f"   ✉ {destination} : {messages[0]['objet']}")
-            return str(messages[0]["texte"])
+        recus = [m for m in messages if contenant in m["texte"]]
+        if recus:
+            print(f"   ✉ {destination} : {recus[0]['objet']}")
+            return str(recus[0]["texte"])
         time.sleep(0.2)
     raise Refuse(f"aucun message pour {destination} : le service est-il en développement, sans fournisseur d'envoi ?")
 
@@ -111,9 +162,14 @@ class _Client:
 def _envoyer(requete: urllib.request.Request) -> tuple[int, dict[str, Any]]:
     try:
         with urllib.request.urlopen(requete, timeout=40) as reponse:  # noqa: S310
-            return reponse.status, json.load(reponse)
+            return reponse.status, _lu(reponse.read())
     except urllib.error.HTTPError as refus:
-        return refus.code, json.load(refus)
+        return refus.code, _lu(refus.read())
+
+
+def _lu(corps: bytes) -> dict[str, Any]:
+    lu: dict[str, Any] = json.loads(corps) if corps else {}
+    return lu
 
 
 def _imprimer(methode: str, chemin: str, corps: Any, statut: int, reponse: dict[str, Any]) -> None:

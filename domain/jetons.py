@@ -86,6 +86,10 @@ class Trousseau:
     def lire_desinscription(self, jeton: str, listes: str) -> UUID | None:
         return self._lire(jeton, f"desinscription/{listes}")
 
+    def sujet(self, compte: UUID) -> str:
+        """What stands for a person in the logs (R90): the same each time, and nobody without the key."""
+        return self.empreinte("sujet", compte.bytes)[:8].hex()
+
     def graines(self, usage: str) -> list[bytes]:
         """32 bytes for another use of each key, in the keys' order: what derives the signing keys."""
         return [_mac(cle, f"graine/{usage}", b"") for cle in self._cles]

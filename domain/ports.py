@@ -376,11 +376,19 @@ class Avis(Protocol):
 
 class FileRecuperations(Protocol):
     async def prendre(self) -> Recuperation | None:
-        """Takes the oldest request out of the queue; it is back there if the transaction fails."""
+        """Takes the first request due out of the queue; it is back there if the transaction fails."""
+        ...
+
+    async def reporter(self, demande: Recuperation, attendre: float) -> None:
+        """Puts it back, due in so many seconds."""
+        ...
+
+    async def prochaine(self) -> float | None:
+        """Seconds until the next one is due; None when none waits."""
         ...
 
     async def ecarter(self) -> None:
-        """Drops the oldest request: looking at it fails, and others wait."""
+        """Drops the first request due: looking at it fails, and others wait."""
         ...
 
     async def par_identifiant(self, identifiant: str) -> list[Destinataire]: ...

@@ -13,6 +13,9 @@ from domain.activation import Canal
 from domain.erreurs import ErreurChamp
 from domain.outils import Outils
 
+# A message that a send limit holds back for less than this, in seconds, leaves later; beyond, somebody abuses of the address.
+PATIENCE = 900.0
+
 Objet = Literal["mot_de_passe", "identifiant"]
 
 

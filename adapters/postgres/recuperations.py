@@ -32,10 +32,17 @@ _DEPOSER = """
 _PRENDRE = text(
     """
     delete from recuperations where id = (
-      select id from recuperations order by cree_le limit 1 for update skip locked)
+      select id from recuperations where a_partir_de <= horloge() order by a_partir_de limit 1 for update skip locked)
     returning id, objet, saisie, canal, client
     """
 )
+_REPORTER = text(
+    """
+    insert into recuperations (id, objet, saisie, canal, client, a_partir_de)
+    values (:id, :objet, :saisie, :canal, :client, horloge() + make_interval(secs => :attendre))
+    """
+)
+_PROCHAINE = text("select extract(epoch from min(a_partir_de) - horloge())::float from recuperations")
 _DESTINATAIRES = """
     select c.id as compte_id,
            (select valeur from contacts where compte_id = c.id and nature = 'email' and verifie_le is not null) as email,
@@ -81,6 +88,13 @@ class PgFileRecuperations(FileRecuperations):
     async def prendre(self) -> Recuperation | None:
         ligne = (await self._connexion.execute(_PRENDRE)).one_or_none()
         return None if ligne is None else msgspec.convert(ligne, Recuperation, from_attributes=True)
+
+    async def reporter(self, demande: Recuperation, attendre: float) -> None:
+        await self._connexion.execute(_REPORTER, msgspec.structs.asdict(demande) | {"attendre": attendre})
+
+    async def prochaine(self) -> float | None:
+        secondes: float | None = (await self._connexion.execute(_PROCHAINE)).scalar()
+        return secondes
 
     async def ecarter(self) -> None:
         await self._connexion.execute(_PRENDRE)

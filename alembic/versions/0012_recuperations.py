@@ -15,11 +15,12 @@ def upgrade() -> None:
           saisie text not null constraint recuperations_saisie_bornee check (length(saisie) <= 254),
           canal text constraint recuperations_canal_connu check (canal in ('sms', 'email')),
           client text not null,
-          cree_le timestamptz not null default horloge()
+          cree_le timestamptz not null default horloge(),
+          a_partir_de timestamptz not null default horloge()
         )
         """
     )
-    op.execute("create index recuperations_en_attente on recuperations (cree_le)")
+    op.execute("create index recuperations_en_attente on recuperations (a_partir_de)")
     op.execute(
         """
         create function annoncer_recuperation() returns trigger language plpgsql as $$

@@ -44,7 +44,9 @@ class Distribution:
             for canal in CANAUX:
                 voie = self._voie(f"message.{canal}", partial(self.tour, canal), partial(self._file.prochain, canal))
                 taches.create_task(voie, name=f"voie.{canal}")
-            taches.create_task(self._voie("recuperation", self.recuperer, _a_la_prochaine), name="voie.recuperation")
+            taches.create_task(
+                self._voie("recuperation", self.recuperer, self._recuperateur.prochaine), name="voie.recuperation"
+            )
             taches.create_task(self._nettoyer(), name="conservation")
 
     async def recuperer(self) -> bool:
@@ -126,7 +128,3 @@ class Distribution:
             except Exception:
                 _journal.exception("conservation en panne")
             await asyncio.sleep(_CONSERVATION)
-
-
-async def _a_la_prochaine() -> None:
-    """Nothing of this lane is due later: it is done when it comes."""

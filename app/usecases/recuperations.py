@@ -15,11 +15,12 @@ from domain.activation import Canal, Jeton, masquer
 from domain.activite import Activite
 from domain.erreurs import ChampsInvalides, CodeExpire, LienExpire, LienInvalide, RecuperationRefusee
 from domain.formulaire import ValeurInvalide
-from domain.limites import Regulateur
+from domain.limites import Limite, Regulateur
 from domain.outils import Formats, Outils
 from domain.ports import EtatJeton, Hacheur, ReponseGardee, Store, Systeme, Transaction
 from domain.ports import Recuperations as Depot
 from domain.recuperation import (
+    PATIENCE,
     ConfirmationRecuperation,
     DemandeIdentifiantOublie,
     DemandeRecuperation,
@@ -153,6 +154,11 @@ class Recuperateur:
                 await tx.recuperations.ecarter()
         return True
 
+    async def prochaine(self) -> float | None:
+        """Seconds until the next request is due."""
+        async with self._store.transaction() as tx:
+            return await tx.recuperations.prochaine()
+
     async def _traiter(self, tx: Transaction, demande: Recuperation) -> None:
         par_email = "@" in demande.saisie
         chercher = tx.recuperations.par_email if par_email else tx.recuperations.par_identifiant
@@ -160,14 +166,15 @@ class Recuperateur:
         # An address that several accounts share resets none of them: their identifiants go there, to ask again by one of them.
         if demande.objet == "identifiant" or len(trouves) > 1:
             if trouves:
-                await self._envoyer_identifiants(tx, trouves[0], demande.client)
+                await self._envoyer_identifiants(tx, trouves[0], demande)
         elif trouves and (ou := trouves[0].ou_envoyer(demande.canal)):
             await self._envoyer_preuve(tx, trouves[0], *ou, demande)
 
-    async def _envoyer_identifiants(self, tx: Transaction, a_qui: Destinataire, client: str) -> None:
+    async def _envoyer_identifiants(self, tx: Transaction, a_qui: Destinataire, demande: Recuperation) -> None:
         if a_qui.email is None:
             return
-        if await tx.limites.depenser(self._regulateur.envoi("email", a_qui.email, a_qui.compte_id, client)) is None:
+        limites = self._regulateur.envoi("email", a_qui.email, a_qui.compte_id, demande.client)
+        if await self._permis(tx, limites, demande):
             await tx.recuperations.envoyer_identifiants(a_qui)
 
     async def _envoyer_preuve(
@@ -178,7 +185,14 @@ class Recuperateur:
         if not await tx.titulaires.verrouiller(compte):
             return
         limites = self._regulateur.envoi(canal, destination, compte, demande.client) + self._regulateur.code(compte)
-        if await tx.limites.depenser(limites) is not None:
+        if not await self._permis(tx, limites, demande):
             return
         await tx.jetons.annuler(compte, ["mot_de_passe"])
         await self._ouvreur.avis(tx, self._ouvreur.jeton(compte, "mot_de_passe", canal, destination, demande.id), {})
+
+    async def _permis(self, tx: Transaction, limites: list[Limite], demande: Recuperation) -> bool:
+        """Held back for a while, it leaves later: whoever was just sent another code is not left without an answer."""
+        attendre = await tx.limites.depenser(limites)
+        if attendre is not None and attendre < PATIENCE:
+            await tx.recuperations.reporter(demande, attendre)
+        return attendre is None

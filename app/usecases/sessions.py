@@ -85,7 +85,7 @@ class Sessions:
         candidat = essai.candidat if permis else None
         verification = await self._hacheur.verifier(demande.mot_de_passe, candidat.empreinte_mdp if candidat else None)
         if candidat is None or not verification.juste or candidat.etat in ("suspendu", "efface"):
-            _journal.info("connexion_refusee", extra={"request_id": appel.requete})
+            self._consigner("connexion_refusee" if permis else "connexion_freinee", appel, essai.candidat)
             raise IdentifiantsIncorrects
         appareil = essai.appareil or self._systeme.nouvel_id()
         nouvelle = self._nouvelle(candidat.id, demande, appel, candidat.empreinte_mdp)
@@ -102,6 +102,7 @@ class Sessions:
         if ouverte is None:
             # Suspended, erased, or given another password while this one was compared.
             raise IdentifiantsIncorrects
+        self._consigner("connexion", appel, candidat)
         return self._creee(ouverte, demande, appareil)
 
     async def echanger(self, inscription: UUID, options: OptionsSession, appel: Appel) -> SessionCreee:
@@ -140,7 +141,8 @@ class Sessions:
                 await tx.sessions.terminer(compte_id, id, "reutilisation")
                 await tx.registre.noter(compte_id, Activite(nature="session_suspecte"))
                 await tx.avis.avertir(compte_id, "session_suspecte")
-                _journal.warning("jeton_reutilise", extra={"request_id": appel.requete, "session_id": str(id)})
+                sujet = self._trousseau.sujet(compte_id)
+                _journal.warning("jeton_reutilise", extra={"request_id": appel.requete, "sujet": sujet})
         if presente is None or presente[0] is not Presentation.REPRISE:
             raise SessionFinie
         _, session, empreinte = presente
@@ -192,6 +194,10 @@ class Sessions:
         async with self._store.transaction() as tx:
             await tx.limites.rendre(frein, [])
         return empreinte
+
+    def _consigner(self, evenement: str, appel: Appel, candidat: Candidat | None) -> None:
+        sujet = self._trousseau.sujet(candidat.id) if candidat else None
+        _journal.info(evenement, extra={"request_id": appel.requete, "sujet": sujet})
 
     async def _essai(self, demande: DemandeSession, client: str) -> _Essai:
         saisie, candidat = await self._chercher(demande.identifiant)
