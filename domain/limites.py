@@ -39,6 +39,8 @@ CODES_PAR_COMPTE = (Fenetre(5, JOUR),)
 CONNEXIONS_PAR_CLIENT = (Fenetre(30, 5 * MINUTE), Fenetre(100, HEURE))
 RECUPERATIONS_PAR_SAISIE = (Fenetre(1, MINUTE), Fenetre(5, 15 * MINUTE), Fenetre(10, JOUR))
 RECUPERATIONS_PAR_CLIENT = (Fenetre(10, 15 * MINUTE), Fenetre(30, HEURE))
+# Each change keeps a name from everybody for a long time.
+RENOMMAGES_PAR_COMPTE = (Fenetre(3, JOUR),)
 EXPORTS_PAR_COMPTE = (Fenetre(5, HEURE),)
 # G-08: live availability, and a wider door for the sign-ups that meet a taken identifiant: they tell as much.
 DISPONIBILITE_PAR_CLIENT = (Fenetre(20, MINUTE), Fenetre(100, HEURE))
@@ -117,6 +119,9 @@ class Regulateur:
 
     def export(self, compte: UUID) -> list[Limite]:
         return [self._limite("export", compte.hex, *EXPORTS_PAR_COMPTE)] if self._reglage.actives else []
+
+    def renommage(self, compte: UUID) -> list[Limite]:
+        return [self._limite("renommage", compte.hex, *RENOMMAGES_PAR_COMPTE)] if self._reglage.actives else []
 
     def conflit(self, client: str) -> list[Limite]:
         return [self._limite("conflit/client", client, *CONFLITS_PAR_CLIENT)] if self._reglage.actives else []

@@ -35,13 +35,14 @@ TENTATIVES_INTERNES = 5
 class Message(Struct, frozen=True, kw_only=True):
     """A leased outbox row, with what rendering needs. `tentatives` counts this one.
 
+    `modele`: a `Modele`, unless a newer version wrote the row: it is then set aside like any that cannot be rendered.
     `jeton`: the proof it carries, if any. `faits`: what it tells, by name, nothing secret. `identifiants`: of its destination.
     """
 
     id: UUID
     compte_id: UUID
     canal: Canal
-    modele: Modele
+    modele: str
     destination: str
     langue: Langue
     identifiant: str

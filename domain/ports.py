@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from contextlib import AbstractContextManager
+from datetime import date, datetime
 from enum import Enum
 from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from msgspec import Struct
 
-from domain.activation import Canal, Jeton, Livraison, Usage
-from domain.activite import Activite, LigneActivite
-from domain.compte import ActivationOuverte, CompteEnAttente, Contact, Langue, NouveauCompte
+from domain.activation import Canal, Livraison
+from domain.activite import LigneActivite
 from domain.consentements import LigneActe
 from domain.export import MessageEnvoye
-from domain.juridique import Acte, Document, Version
+from domain.juridique import Document, Version
 from domain.limites import Limite
-from domain.message import Message, Modele, Rendu
-from domain.profils import Profil
-from domain.recuperation import Destinataire, Recuperation
-from domain.session import Candidat, Duree, Porteur, Presentation, SessionOuverte, SessionVue
-from domain.titulaire import ContactTenu, Titulaire
+from domain.message import Message, Rendu
+from domain.recuperation import Recuperation
+from domain.session import Candidat, Porteur, SessionVue
+from domain.titulaire import Titulaire
+from domain.transaction import ReponseGardee
 
 
 class Systeme(Protocol):
@@ -64,6 +62,7 @@ class Verification(Struct, frozen=True):
         return f"Verification(juste={self.juste})"
 
 
+@runtime_checkable
 class JetonsAcces(Protocol):
     """Access tokens (RFC 9068): ES256, verified by anyone through the public keys."""
 
@@ -78,125 +77,6 @@ class JetonsAcces(Protocol):
     def cles_publiques(self) -> Mapping[str, Any]:
         """The JWK set (RFC 7517): public members alone, one key a server key, the one that signs first."""
         ...
-
-
-class Comptes(Protocol):
-    async def ouvrir(
-        self, compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta, requete: str
-    ) -> CompteEnAttente | None:
-        """Account, contacts and ledger in one statement. `requete`: the request's id, for the ledger.
-
-        None, and nothing written, when the chosen identifiant is taken; a generated one always ends by finding its number.
-        """
-        ...
-
-    async def en_attente(self, id: UUID) -> CompteEnAttente | None:
-        """A pending or active account, with its latest open proof."""
-        ...
-
-    async def verrouiller(self, id: UUID) -> CompteEnAttente | None:
-        """The same, its row held to the end of the transaction: what changes an account goes one at a time."""
-        ...
-
-    async def corriger(self, id: UUID, contacts: Sequence[Contact]) -> None:
-        """Replaces these contacts, unproven."""
-        ...
-
-    async def depenser_secret(self, id: UUID) -> bool:
-        """Marks the sign-up secret as exchanged for a session; False if it was, or may not be any more."""
-        ...
-
-    async def activer(self, jeton: Jeton) -> bool:
-        """Marks the proof's contact verified and the account active, voids its other proofs; False if it was active already."""
-        ...
-
-    async def effacer_demande(self, id: UUID) -> bool:
-        """Deletes a pending account and everything of it; False if it is not pending any more."""
-        ...
-
-
-class EtatJeton(Enum):
-    """Where a proof stands, by the database's clock.
-
-    `RETENU`: never sent yet. `REMPLACE`: a newer one, or a corrected contact, has voided it.
-    """
-
-    OUVERT = "ouvert"
-    RETENU = "retenu"
-    EXPIRE = "expire"
-    REMPLACE = "remplace"
-    DEPENSE = "depense"
-
-
-class Jetons(Protocol):
-    async def ouvrir(
-        self,
-        jeton: Jeton,
-        duree: timedelta,
-        delai: timedelta,
-        retenue: float | None,
-        faits: Mapping[str, str] = {},
-    ) -> ActivationOuverte:
-        """A new proof and its message, to leave as soon as the transaction commits; no other may be open for this purpose and
-        channel.
-
-        `delai`: before a resend. `retenue`: no message leaves, a limit forbids it; a resend may be asked in so many seconds.
-        `faits`: what the message tells, nothing secret; read again with `faits()`.
-        """
-        ...
-
-    async def ouvert(self, compte_id: UUID, usage: Usage, canal: Canal) -> ActivationOuverte | None:
-        """The open proof of this purpose and channel."""
-        ...
-
-    async def faits(self, id: UUID) -> Mapping[str, str]: ...
-
-    async def renvoyer(self, id: UUID, delai: timedelta) -> None:
-        """Counts one more send of an open proof and queues its message; one not sent yet is replaced."""
-        ...
-
-    async def compter_essai(self, usage: Usage, id: UUID, compte_id: UUID | None = None) -> tuple[Jeton, int] | None:
-        """Counts a try before anybody compares: the proof and the tries left, or None when this try may not be judged.
-
-        `compte_id`: the account it must be of, where the caller has one.
-        """
-        ...
-
-    async def etat(self, id: UUID) -> tuple[Jeton, EtatJeton] | None: ...
-
-    async def depenser(self, id: UUID) -> bool:
-        """Spends the proof if it is still open; of many callers one is told True."""
-        ...
-
-    async def annuler_retours(self, jeton: Jeton) -> None:
-        """Voids the ways back to what its channel was after this one was made; earlier ones stay good."""
-        ...
-
-    async def annuler(self, compte_id: UUID, usages: Sequence[Usage], canal: Canal | None = None) -> None:
-        """Voids the open proofs of these purposes, and what was still to be sent for them; of every channel, or of one."""
-        ...
-
-
-class Limites(Protocol):
-    async def depenser(self, limites: Sequence[Limite]) -> float | None:
-        """Spends one unit of each, or none of any: None, or the seconds after which all would be granted."""
-        ...
-
-    async def freiner(self, frein: bytes) -> bool:
-        """Counts a failure before anybody compares; False when this try must wait (G-01)."""
-        ...
-
-    async def rendre(self, frein: bytes | None, limites: Sequence[Limite]) -> None:
-        """A success: forgets the failures counted on `frein`, and gives back one unit, its own, of each limit (R41)."""
-        ...
-
-
-class ReponseGardee(Struct, frozen=True, kw_only=True):
-    """An acknowledged answer, kept for replay: no secret in it. `compte_id`: it goes when that account goes."""
-
-    statut: int
-    corps: Mapping[str, Any]
-    compte_id: UUID | None
 
 
 class Prise(Enum):
@@ -214,12 +94,6 @@ class Idempotence(Protocol):
 
     async def liberer(self, cle: bytes, prise: UUID) -> None:
         """Gives the key back after a refusal: the corrected request may use it."""
-        ...
-
-
-class Reponses(Protocol):
-    async def garder(self, cle: bytes, prise: UUID, reponse: ReponseGardee) -> bool:
-        """Keeps the answer in the transaction that earned it; False if the reservation was lost meanwhile."""
         ...
 
 
@@ -258,150 +132,6 @@ class Connexions(Protocol):
         ...
 
 
-class NouvelleSession(Struct, frozen=True, kw_only=True):
-    """What opening a session writes. `verifiee`: the hash that the password was compared with, None if none was."""
-
-    id: UUID
-    compte_id: UUID
-    empreinte: bytes
-    duree: Duree
-    agent: str | None
-    adresse: str | None
-    appareil_partage: bool
-    verifiee: str | None
-
-    def __repr__(self) -> str:
-        return f"NouvelleSession(id={self.id})"
-
-
-class Sessions(Protocol):
-    """Refresh families; whatever the clock says, the database's."""
-
-    async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionOuverte | None:
-        """Opens it and notes it in the feed; None, and nothing written, when the account is not active, is leaving, or its
-        password has changed since it was compared. `rehachee`: replaces the hash that was verified.
-        """
-        ...
-
-    async def tourner(self, id: UUID, rang: int, presentee: bytes, suivante: bytes) -> SessionOuverte | None:
-        """Replaces the current token by the next, if the one presented is current; of many callers one is served."""
-        ...
-
-    async def presenter(self, id: UUID, rang: int, reprise: timedelta) -> tuple[Presentation, SessionOuverte, bytes] | None:
-        """What presenting another rank means, its family held; with the digest of the current token. None: no such session."""
-        ...
-
-    async def terminer(self, compte_id: UUID, id: UUID, motif: str) -> bool:
-        """Ends one live session of this account; False when there is none."""
-        ...
-
-    async def terminer_toutes(self, compte_id: UUID, motif: str, sauf: UUID | None = None) -> int: ...
-
-    async def reauthentifier(self, id: UUID, fraicheur: timedelta) -> datetime:
-        """The password was just given again; until when that counts."""
-        ...
-
-
-class Titulaires(Protocol):
-    """An active account and what its holder changes of it."""
-
-    async def tenir(self, compte_id: UUID, session_id: UUID) -> Titulaire | None:
-        """The account held to the end of the transaction; None when the session, or the account, is no longer live."""
-        ...
-
-    async def verrouiller(self, compte_id: UUID) -> bool:
-        """Holds an active account that no session asks for: a link was followed. False when it is not active."""
-        ...
-
-    async def empreinte_mdp(self, compte_id: UUID) -> str | None: ...
-
-    async def mots_connus(self, compte_id: UUID) -> list[str]:
-        """What an attacker knows of the person."""
-        ...
-
-    async def changer_mot_de_passe(self, compte_id: UUID, empreinte: str | None) -> None:
-        """None: the password is disabled. The sign-up secret opens no session any more."""
-        ...
-
-    async def renommer(self, compte_id: UUID, identifiant: str, quarantaine: timedelta) -> bool:
-        """False, and nothing written, when it is taken. The former one is nobody else's for so long."""
-        ...
-
-    async def modifier(self, compte_id: UUID, profil: Profil, langue: Langue, fixe: str | None) -> None: ...
-
-    async def remplacer_contact(self, compte_id: UUID, contact: Contact) -> ContactTenu | None:
-        """Puts a proven contact in; the one it replaces."""
-        ...
-
-    async def demettre(self, compte_id: UUID, canal: Canal) -> None:
-        """The contact of this channel counts as proven no more."""
-        ...
-
-    async def prevoir_effacement(self, compte_id: UUID, delai: timedelta) -> datetime: ...
-
-    async def annuler_effacement(self, compte_id: UUID) -> bool:
-        """False when none was to come."""
-        ...
-
-
-class Registre(Protocol):
-    """The ledger and the feed: what is written is not rewritten."""
-
-    async def acter(self, compte_id: UUID, actes: Sequence[Acte], langue: Langue, requete: str) -> None: ...
-
-    async def diffusion(self, compte_id: UUID) -> tuple[dict[str, bool], Langue] | None:
-        """The choices in force of an active account, and its language."""
-        ...
-
-    async def noter(self, compte_id: UUID, activite: Activite) -> None: ...
-
-
-class Avis(Protocol):
-    async def avertir(
-        self,
-        compte_id: UUID,
-        modele: Modele,
-        faits: Mapping[str, str] = {},
-        *,
-        partout: bool = False,
-        par: Canal | None = None,
-        sauf: str = "",
-    ) -> None:
-        """Queues a notice to the account's proven e-mail, or mobile if there is none; to both with `partout`.
-
-        `par`: by this channel or not at all. `sauf`: an address that is told otherwise.
-        """
-        ...
-
-
-class FileRecuperations(Protocol):
-    async def prendre(self) -> Recuperation | None:
-        """Takes the first request due out of the queue; it is back there if the transaction fails."""
-        ...
-
-    async def reporter(self, demande: Recuperation, attendre: float) -> None:
-        """Puts it back, due in so many seconds."""
-        ...
-
-    async def prochaine(self) -> float | None:
-        """Seconds until the next one is due; None when none waits."""
-        ...
-
-    async def ecarter(self) -> None:
-        """Drops the first request due: looking at it fails, and others wait."""
-        ...
-
-    async def par_identifiant(self, identifiant: str) -> list[Destinataire]: ...
-
-    async def par_email(self, email: str) -> list[Destinataire]:
-        """The active accounts on which this address is proven."""
-        ...
-
-    async def envoyer_identifiants(self, destinataire: Destinataire) -> None:
-        """Queues the message that lists the identifiants of this address, to it."""
-        ...
-
-
 class Recuperations(Protocol):
     async def deposer(self, demande: Recuperation, client: Sequence[Limite], saisie: Sequence[Limite]) -> None:
         """Queues a request in one statement, the same whatever it designates; silently not beyond the limits of `saisie`.
@@ -425,31 +155,6 @@ class Dossier(Protocol):
     async def actes(self, compte_id: UUID, avant: int | None, nombre: int) -> list[LigneActe]: ...
 
     async def messages(self, compte_id: UUID) -> list[MessageEnvoye]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Transaction:
-    """The storage ports of one transaction."""
-
-    comptes: Comptes
-    jetons: Jetons
-    limites: Limites
-    reponses: Reponses
-    sessions: Sessions
-    titulaires: Titulaires
-    registre: Registre
-    avis: Avis
-    recuperations: FileRecuperations
-
-
-class Store(Protocol):
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """All or nothing: committed on leaving the block, rolled back if an exception crosses it. Refusal: `Indisponible`."""
-        ...
-
-    def lecture(self) -> AbstractAsyncContextManager[Comptes]:
-        """Reads only, each by itself."""
-        ...
 
 
 class FileMessages(Protocol):

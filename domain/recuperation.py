@@ -71,6 +71,17 @@ class ConfirmationRecuperation(Struct, frozen=True, kw_only=True, forbid_unknown
         return "ConfirmationRecuperation(…)"
 
 
+class Reinitialise(Struct, frozen=True, kw_only=True):
+    """Le mot de passe est changé, toutes les sessions sont fermées ; aucune ne s'ouvre."""
+
+    jeton_appareil: Annotated[
+        str, Meta(description="À présenter à la connexion qui suit : les échecs de tiers n'y font pas obstacle.")
+    ]
+
+    def __repr__(self) -> str:
+        return "Reinitialise(…)"
+
+
 class Recuperation(Struct, frozen=True, kw_only=True):
     """A request as it waits to be looked at. `saisie`: an identifiant or an address, in canonical form."""
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.activation import Canal
 from domain.message import Modele
-from domain.ports import Avis
+from domain.transaction import Avis
 
 _AVERTIR = text(
     """

@@ -16,8 +16,8 @@ from domain.activation import Jeton
 from domain.compte import CONTACT_DU_CANAL, ActivationOuverte, CompteEnAttente, Contact, NouveauCompte
 from domain.erreurs import Sature
 from domain.juridique import Acte
-from domain.ports import Comptes
 from domain.profils import type_profil
+from domain.transaction import Comptes
 
 # ON CONFLICT keeps the transaction alive where a unique violation would have doomed it.
 _OUVRIR = text(

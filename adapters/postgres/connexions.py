@@ -36,6 +36,8 @@ class PgConnexions(Connexions):
         return _candidat(await self._lectures.lignes(_PAR_EMAIL, email))
 
     async def tenter(self, frein: bytes | None, limites: Sequence[Limite]) -> bool:
+        if frein is None and not limites:
+            return True
         [(permis, attendre)] = await self._lectures.lignes(_TENTER, frein, *colonnes(limites))
         if attendre is not None:
             raise TropDeDemandes(attendre)

@@ -10,7 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.postgres.pannes import traduire_pannes
-from domain.ports import Idempotence, Prise, ReponseGardee, Reponses
+from domain.ports import Idempotence, Prise
+from domain.transaction import ReponseGardee, Reponses
 
 # A reservation outlives the longest request; after a crash the key is free again.
 RESERVATION, CONSERVATION = timedelta(seconds=30), timedelta(hours=24)

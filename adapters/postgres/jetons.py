@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.activation import ESSAIS_MAX, Canal, Jeton, Usage
 from domain.compte import ActivationOuverte
-from domain.ports import EtatJeton, Jetons
+from domain.transaction import EtatJeton, Jetons
 
 # The old proof is voided by a statement of its own: within one, the unique index would still see it open.
 _FERMER = text(

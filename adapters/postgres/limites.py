@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.limites import Limite
-from domain.ports import Limites
+from domain.transaction import Limites
 
 _DEPENSER = text("select depenser(cast(:cles as bytea[]), cast(:nombres as integer[]), cast(:secondes as integer[]))")
 

@@ -13,8 +13,9 @@ from adapters.postgres.lectures import Lectures
 from adapters.postgres.limites import colonnes
 from domain.erreurs import TropDeDemandes
 from domain.limites import Limite
-from domain.ports import FileRecuperations, Recuperations
+from domain.ports import Recuperations
 from domain.recuperation import Destinataire, Recuperation
+from domain.transaction import FileRecuperations
 
 _DEPOSER = """
     with client as materialized (

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.activite import Activite
 from domain.compte import Langue
 from domain.juridique import Acte
-from domain.ports import Registre
+from domain.transaction import Registre
 
 _ACTER = text(
     """

@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.ports import NouvelleSession, Sessions
 from domain.session import Presentation, SessionOuverte
+from domain.transaction import NouvelleSession, Sessions
 
 _RENDU = "id, compte_id, rang, expire_le, fin_le, extract(epoch from fin_le - horloge())::float as reste"
 # The account's row is written, hence held: a reset that ran meanwhile has changed the hash, and nothing opens on the old one.

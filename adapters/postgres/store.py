@@ -19,7 +19,7 @@ from adapters.postgres.recuperations import PgFileRecuperations
 from adapters.postgres.registre import PgRegistre
 from adapters.postgres.sessions import PgSessions
 from adapters.postgres.titulaires import PgTitulaires
-from domain.ports import Store, Transaction
+from domain.transaction import Store, Transaction
 
 
 def moteur(url: str, taille: int) -> AsyncEngine:

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.activation import Canal
 from domain.compte import CONTACT_DU_CANAL, Contact, Langue
-from domain.ports import Titulaires
 from domain.profils import Profil
 from domain.session import FRAICHEUR
 from domain.titulaire import ContactTenu, Titulaire, mots_connus
+from domain.transaction import Titulaires
 
 _VERSION = """(select version from documents_juridiques where code = '{code}' and en_vigueur_le <= horloge()::date
                 order by en_vigueur_le desc, publie_le desc limit 1)"""

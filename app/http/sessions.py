@@ -24,6 +24,7 @@ from domain.recuperation import (
     DemandeRecuperation,
     IdentifiantOublieDemande,
     RecuperationDemandee,
+    Reinitialise,
 )
 from domain.session import (
     DemandeRafraichissement,
@@ -161,13 +162,14 @@ async def mot_de_passe(
 
 @post(
     "/v1/recuperations/mot-de-passe/confirmations",
-    status_code=204,
+    status_code=200,
     operation_id="reinitialiserMotDePasse",
     opt=ouvert("public", erreurs.RecuperationRefusee, erreurs.Sature),
 )
-async def confirmer(data: JSONBody[ConfirmationRecuperation], cas: NamedDependency[CasUtilisation]) -> None:
-    """The new password; every session ends."""
-    await cas.recuperations.confirmer(data)
+async def confirmer(data: JSONBody[ConfirmationRecuperation], cas: NamedDependency[CasUtilisation]) -> Response[Reinitialise]:
+    """The new password; every session ends. The device that chose it is known from now on."""
+    faite = await cas.recuperations.confirmer(data)
+    return Response(faite, cookies=[_cookie(COOKIE_APPAREIL, faite.jeton_appareil, _UN_AN)])
 
 
 @post(

@@ -39,7 +39,8 @@ from domain.erreurs import (
 from domain.inscription import vue_activation
 from domain.jetons import Trousseau
 from domain.limites import Regulateur
-from domain.ports import EtatJeton, ReponseGardee, Store, Systeme, Transaction
+from domain.ports import Systeme
+from domain.transaction import EtatJeton, ReponseGardee, Store, Transaction
 
 _POURQUOI: dict[EtatJeton, type[Refus]] = {
     EtatJeton.EXPIRE: CodeExpire,

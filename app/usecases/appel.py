@@ -12,7 +12,8 @@ from msgspec import Struct, to_builtins
 from domain.compte import Langue
 from domain.erreurs import CleIdempotenceReutilisee, RequeteEnCours
 from domain.jetons import Trousseau
-from domain.ports import Idempotence, Prise, ReponseGardee, Reponses, Systeme
+from domain.ports import Idempotence, Prise, Systeme
+from domain.transaction import ReponseGardee, Reponses
 
 # Seconds a client is told to wait while its first request is being served.
 _PATIENCE = 1.0

@@ -20,19 +20,9 @@ from app.usecases.sessions import Sessions
 from domain.jetons import Trousseau
 from domain.limites import Regulateur
 from domain.outils import Formats, Outils
-from domain.ports import (
-    Connexions,
-    Disponibilites,
-    Documents,
-    Dossier,
-    Hacheur,
-    Idempotence,
-    JetonsAcces,
-    Signaux,
-    Store,
-    Systeme,
-)
+from domain.ports import Connexions, Disponibilites, Documents, Dossier, Hacheur, Idempotence, JetonsAcces, Signaux, Systeme
 from domain.ports import Recuperations as Depot
+from domain.transaction import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +108,7 @@ def assembler(p: Ports) -> CasUtilisation:
             hacheur=p.hacheur,
             formats=p.formats,
             systeme=p.systeme,
+            trousseau=p.trousseau,
             outils=p.outils,
         ),
         moi=moi,
@@ -129,6 +120,7 @@ def assembler(p: Ports) -> CasUtilisation:
             preuves=preuves,
             ouvreur=ouvreur,
             trousseau=p.trousseau,
+            regulateur=p.regulateur,
             outils=p.outils,
         ),
         depart=Depart(

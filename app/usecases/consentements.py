@@ -39,10 +39,12 @@ from domain.erreurs import (
 from domain.inscription import LISTES
 from domain.jetons import Trousseau
 from domain.juridique import CGU, NATURES, RGPD, Acte, Version
+from domain.limites import Regulateur
 from domain.outils import Outils
-from domain.ports import Documents, Dossier, EtatJeton, Store, Transaction
+from domain.ports import Documents, Dossier
 from domain.session import Porteur
 from domain.titulaire import AcceptationsVue, Titulaire, exiger_ecriture, exiger_titulaire, vue
+from domain.transaction import EtatJeton, Store, Transaction
 
 
 class Consentements:
@@ -55,10 +57,11 @@ class Consentements:
         preuves: Preuves,
         ouvreur: Ouvreur,
         trousseau: Trousseau,
+        regulateur: Regulateur,
         outils: Callable[[], Outils],
     ) -> None:
         self._store, self._dossier, self._documents, self._preuves = store, dossier, documents, preuves
-        self._ouvreur, self._trousseau, self._outils = ouvreur, trousseau, outils
+        self._ouvreur, self._trousseau, self._regulateur, self._outils = ouvreur, trousseau, regulateur, outils
 
     async def lire(self, porteur: Porteur, apres: str | None, limite: int) -> ConsentementsVue:
         avant = None if apres is None else numero(apres)
@@ -83,6 +86,8 @@ class Consentements:
             if ajouts:
                 exiger_ecriture(titulaire)
             attend = self._attend_un_accord(titulaire, choix, ajouts)
+            # What was asked of a guardian before is replaced by what is chosen now.
+            await tx.jetons.annuler(titulaire.id, ["accord_parental"])
             immediats = {liste: voulu for liste, voulu in diff.items() if not (voulu and attend)}
             await self._ecrire(tx, titulaire, immediats, notice, appel)
             accord = await self._demander_accord(tx, titulaire, ajouts, attend, appel) if attend else None
@@ -107,12 +112,19 @@ class Consentements:
             return
         await tx.registre.acter(titulaire.id, actes_de_diffusion(choix, notice), titulaire.langue, appel.requete)
         await tx.registre.noter(titulaire.id, Activite(nature="diffusion_modifiee", details={"listes": dict(choix)}))
-        await _confirmer(tx, titulaire, [liste for liste, voulu in choix.items() if voulu])
+        await self._confirmer(tx, titulaire, [liste for liste, voulu in choix.items() if voulu], appel)
+
+    async def _confirmer(self, tx: Transaction, titulaire: Titulaire, listes: list[str], appel: Appel) -> None:
+        """By e-mail, where the way out stands; no oftener than any message to this address."""
+        contact = titulaire.contact("email")
+        if listes and contact and contact.verifie_le:
+            envoi = self._regulateur.envoi("email", contact.valeur, titulaire.id, appel.client)
+            if await tx.limites.depenser(envoi) is None:
+                await tx.avis.avertir(titulaire.id, "diffusion", {"listes": ",".join(listes)}, par="email")
 
     async def _demander_accord(
         self, tx: Transaction, titulaire: Titulaire, listes: list[str], garant: str, appel: Appel
     ) -> AccordDemande:
-        await tx.jetons.annuler(titulaire.id, ["accord_parental"])
         jeton = self._ouvreur.jeton(titulaire.id, "accord_parental", "email", garant)
         ouverte, attendre = await self._ouvreur.limite(tx, jeton, appel.client, {"listes": ",".join(listes)})
         if attendre is not None:
@@ -162,6 +174,7 @@ class Consentements:
         async with self._store.transaction() as tx:
             trouve = await tx.registre.diffusion(compte) if await tx.titulaires.verrouiller(compte) else None
             if trouve is not None:
+                await tx.jetons.annuler(compte, ["accord_parental"])
                 await self._retirer(tx, compte, *trouve, visees, notice, appel)
         return Desinscription(listes=visees)
 
@@ -197,9 +210,3 @@ class Consentements:
             await tx.registre.noter(titulaire.id, Activite(nature="documents_acceptes", details=versions))
             tenu = exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
         return vue(tenu).acceptations
-
-
-async def _confirmer(tx: Transaction, titulaire: Titulaire, listes: list[str]) -> None:
-    """By e-mail, where the way out stands."""
-    if listes:
-        await tx.avis.avertir(titulaire.id, "diffusion", {"listes": ",".join(listes)}, par="email")

@@ -18,7 +18,6 @@ from domain.erreurs import CodeIncorrect, ContactDejaVerifie, ContactInconnu, Li
 from domain.inscription import vue_activation
 from domain.limites import Regulateur
 from domain.outils import Outils
-from domain.ports import EtatJeton, ReponseGardee, Store, Transaction
 from domain.session import Porteur
 from domain.titulaire import (
     ContactTenu,
@@ -30,6 +29,7 @@ from domain.titulaire import (
     lire_contact,
     vue,
 )
+from domain.transaction import EtatJeton, ReponseGardee, Store, Transaction
 
 
 class Contacts:

@@ -34,7 +34,8 @@ from domain.jetons import Trousseau
 from domain.juridique import OBLIGATOIRES, Version, actes_d_inscription
 from domain.limites import Regulateur
 from domain.outils import Formats
-from domain.ports import Disponibilites, Documents, Hacheur, ReponseGardee, Signaux, Store, Systeme, Transaction
+from domain.ports import Disponibilites, Documents, Hacheur, Signaux, Systeme
+from domain.transaction import ReponseGardee, Store, Transaction
 
 # Between two looks at the database while a client waits, in seconds: news normally comes by itself.
 _VERIFICATION = 5.0

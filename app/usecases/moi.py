@@ -17,6 +17,7 @@ from domain.erreurs import (
     ChampsInvalides,
     IdentifiantIndisponible,
     MotDePasseIncorrect,
+    Refus,
     TropDeDemandes,
     VersionPerimee,
 )
@@ -24,7 +25,7 @@ from domain.export import QUARANTAINE
 from domain.formulaire import lire
 from domain.limites import Regulateur
 from domain.outils import Outils
-from domain.ports import Dossier, Hacheur, Store
+from domain.ports import Dossier, Hacheur
 from domain.profils import Profil
 from domain.session import Porteur
 from domain.titulaire import (
@@ -40,6 +41,7 @@ from domain.titulaire import (
     fusionner,
     vue,
 )
+from domain.transaction import Store, Transaction
 
 # What the feed calls a line, by its nature, in the reader's language.
 Titres = Callable[[Nature, Langue], str]
@@ -113,17 +115,26 @@ class Moi:
         """The former one goes into quarantine. Refusals: `IdentifiantIndisponible`, `MotDePasseIncorrect`, `TropDeDemandes`."""
         exiger_ecriture(await self._dossier.titulaire(porteur))
         await self._sessions.verifier(porteur, demande.mot_de_passe)
-        pris = False
         async with self._store.transaction() as tx:
             titulaire = exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
-            if demande.identifiant != titulaire.identifiant:
-                pris = not await tx.titulaires.renommer(porteur.compte_id, demande.identifiant, QUARANTAINE)
-                if not pris:
-                    await tx.registre.noter(porteur.compte_id, Activite(nature="identifiant_change"))
-                    await tx.avis.avertir(porteur.compte_id, "identifiant_change")
-        if pris:
+            refus = await self._renommer(tx, titulaire, demande.identifiant)
+        if isinstance(refus, IdentifiantIndisponible):
             raise await self._conflit(demande.identifiant, appel)
+        if refus:
+            raise refus
         return IdentifiantVue(identifiant=demande.identifiant)
+
+    async def _renommer(self, tx: Transaction, titulaire: Titulaire, identifiant: str) -> Refus | None:
+        if identifiant == titulaire.identifiant:
+            return None
+        if not await tx.titulaires.renommer(titulaire.id, identifiant, QUARANTAINE):
+            return IdentifiantIndisponible()
+        if (attendre := await tx.limites.depenser(self._regulateur.renommage(titulaire.id))) is not None:
+            # Leaves the transaction, and undoes the change with it.
+            raise TropDeDemandes(attendre)
+        await tx.registre.noter(titulaire.id, Activite(nature="identifiant_change"))
+        await tx.avis.avertir(titulaire.id, "identifiant_change")
+        return None
 
     async def _conflit(self, pris: str, appel: Appel) -> Exception:
         """It tells as much as the availability route, and is counted as a sign-up's."""

@@ -7,7 +7,7 @@ from uuid import UUID
 from domain.activation import Jeton, Usage
 from domain.erreurs import CodeExpire, LienExpire, LienInvalide
 from domain.jetons import CleRetiree, Trousseau, id_du_lien
-from domain.ports import EtatJeton, Store
+from domain.transaction import EtatJeton, Store
 
 
 class Preuves:

@@ -15,9 +15,10 @@ from domain.activation import Canal, Jeton, masquer
 from domain.activite import Activite
 from domain.erreurs import ChampsInvalides, CodeExpire, LienExpire, LienInvalide, RecuperationRefusee
 from domain.formulaire import ValeurInvalide
+from domain.jetons import Trousseau
 from domain.limites import Limite, Regulateur
 from domain.outils import Formats, Outils
-from domain.ports import EtatJeton, Hacheur, ReponseGardee, Store, Systeme, Transaction
+from domain.ports import Hacheur, Systeme
 from domain.ports import Recuperations as Depot
 from domain.recuperation import (
     PATIENCE,
@@ -29,7 +30,9 @@ from domain.recuperation import (
     Objet,
     Recuperation,
     RecuperationDemandee,
+    Reinitialise,
 )
+from domain.transaction import EtatJeton, ReponseGardee, Store, Transaction
 
 _journal = logging.getLogger("comptoir.securite")
 
@@ -46,11 +49,12 @@ class Recuperations:
         hacheur: Hacheur,
         formats: Formats,
         systeme: Systeme,
+        trousseau: Trousseau,
         outils: Callable[[], Outils],
     ) -> None:
         self._store, self._depot, self._preuves, self._rejeux = store, depot, preuves, rejeux
         self._regulateur, self._hacheur, self._formats = regulateur, hacheur, formats
-        self._systeme, self._outils = systeme, outils
+        self._systeme, self._trousseau, self._outils = systeme, trousseau, outils
 
     async def mot_de_passe(self, demande: DemandeRecuperation, appel: Appel) -> RecuperationDemandee:
         return await self._deposer("mot_de_passe", self._canonique(demande.identifiant), demande.canal, appel)
@@ -59,7 +63,7 @@ class Recuperations:
         await self._deposer("identifiant", demande.email.lower(), None, appel)
         return IdentifiantOublieDemande()
 
-    async def confirmer(self, demande: ConfirmationRecuperation) -> None:
+    async def confirmer(self, demande: ConfirmationRecuperation) -> Reinitialise:
         """A new password, by a proof that is checked at this very step. Refusals: `RecuperationRefusee`, a password's."""
         self._juger(demande.mot_de_passe, [])
         jeton = await self._prouver(demande)
@@ -71,6 +75,8 @@ class Recuperations:
             if not await tx.titulaires.verrouiller(jeton.compte_id) or not await tx.jetons.depenser(jeton.id):
                 raise RecuperationRefusee
             await self._reinitialiser(tx, jeton, neuve)
+        # Whoever hammers the account meanwhile must not keep its holder out of it (R43).
+        return Reinitialise(jeton_appareil=self._trousseau.appareil(jeton.compte_id, self._systeme.nouvel_id()))
 
     async def _reinitialiser(self, tx: Transaction, jeton: Jeton, empreinte: str) -> None:
         """Whoever was in is out, and nothing they had begun goes on (R61). The password's failures are forgotten (R43)."""

@@ -26,7 +26,7 @@ from domain.formulaire import ValeurInvalide
 from domain.jetons import Trousseau, empreinte_rafraichissement
 from domain.limites import Limite, Regulateur
 from domain.outils import Formats
-from domain.ports import Connexions, Dossier, Hacheur, JetonsAcces, NouvelleSession, Store, Systeme
+from domain.ports import Connexions, Dossier, Hacheur, JetonsAcces, Systeme
 from domain.session import (
     DUREE_ACCES,
     FRAICHEUR,
@@ -43,6 +43,7 @@ from domain.session import (
     SessionsVue,
 )
 from domain.titulaire import exiger_titulaire
+from domain.transaction import NouvelleSession, Store
 
 # Told to whoever tries a password from inside a session too often, in seconds.
 _PATIENCE = 60.0
