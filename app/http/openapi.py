@@ -144,6 +144,8 @@ def _completer(operation: dict[str, Any], gestionnaire: Any, origine: str, langu
             reponse["headers"]["Location"] = {"schema": {"type": "string", "format": "uri-reference"}}
     if gestionnaire.opt["cachee"]:
         operation["responses"]["304"] = {"description": HTTPStatus(304).phrase}
+    if "204" in operation["responses"]:
+        operation["responses"]["204"].pop("content", None)
     if "400" in operation["responses"]:
         del operation["responses"]["400"]
     par_statut: dict[int, list[type[Refus]]] = {}

@@ -90,13 +90,13 @@ async def rafraichir(
     data: JSONBody[DemandeRafraichissement], request: RequeteJson, cas: NamedDependency[CasUtilisation]
 ) -> Response[JetonsSession]:
     """The next pair of tokens."""
-    par_cookie = data.jeton_rafraichissement is None
-    if par_cookie:
-        _exiger_origine(request)
-    presente = data.jeton_rafraichissement or request.cookies.get(COOKIE_SESSION, "")
+    if data.jeton_rafraichissement is not None:
+        return Response(await cas.sessions.rafraichir(data.jeton_rafraichissement, appel_de(request)))
+    presente = request.cookies.get(COOKIE_SESSION)
+    if presente is None:
+        raise erreurs.SessionFinie
+    _exiger_origine(request)
     jetons = await cas.sessions.rafraichir(presente, appel_de(request))
-    if not par_cookie:
-        return Response(jetons)
     cookie = _cookie(COOKIE_SESSION, jetons.jeton_rafraichissement or "")
     return Response(structs.replace(jetons, jeton_rafraichissement=None), cookies=[cookie])
 
