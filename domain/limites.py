@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -39,9 +40,14 @@ CODES_PAR_COMPTE = (Fenetre(5, JOUR),)
 CONNEXIONS_PAR_CLIENT = (Fenetre(30, 5 * MINUTE), Fenetre(100, HEURE))
 RECUPERATIONS_PAR_SAISIE = (Fenetre(1, MINUTE), Fenetre(5, 15 * MINUTE), Fenetre(10, JOUR))
 RECUPERATIONS_PAR_CLIENT = (Fenetre(10, 15 * MINUTE), Fenetre(30, HEURE))
-# Each change keeps a name from everybody for a long time.
-RENOMMAGES_PAR_COMPTE = (Fenetre(3, JOUR),)
-EXPORTS_PAR_COMPTE = (Fenetre(5, HEURE),)
+# What one account may do how often: each of them sends a message, keeps a name from everybody, or reads a whole file.
+Action = Literal["identifiant", "mot_de_passe", "export", "effacement"]
+ACTIONS_PAR_COMPTE: dict[Action, tuple[Fenetre, ...]] = {
+    "identifiant": (Fenetre(3, JOUR),),
+    "mot_de_passe": (Fenetre(5, HEURE), Fenetre(10, JOUR)),
+    "export": (Fenetre(5, HEURE),),
+    "effacement": (Fenetre(3, JOUR),),
+}
 # G-08: live availability, and a wider door for the sign-ups that meet a taken identifiant: they tell as much.
 DISPONIBILITE_PAR_CLIENT = (Fenetre(20, MINUTE), Fenetre(100, HEURE))
 CONFLITS_PAR_CLIENT = (Fenetre(100, HEURE),)
@@ -117,11 +123,10 @@ class Regulateur:
             return []
         return [self._limite(f"recuperation/{objet}", saisie.lower(), *RECUPERATIONS_PAR_SAISIE)]
 
-    def export(self, compte: UUID) -> list[Limite]:
-        return [self._limite("export", compte.hex, *EXPORTS_PAR_COMPTE)] if self._reglage.actives else []
-
-    def renommage(self, compte: UUID) -> list[Limite]:
-        return [self._limite("renommage", compte.hex, *RENOMMAGES_PAR_COMPTE)] if self._reglage.actives else []
+    def action(self, action: Action, compte: UUID) -> list[Limite]:
+        if not self._reglage.actives:
+            return []
+        return [self._limite(f"action/{action}", compte.hex, *ACTIONS_PAR_COMPTE[action])]
 
     def conflit(self, client: str) -> list[Limite]:
         return [self._limite("conflit/client", client, *CONFLITS_PAR_CLIENT)] if self._reglage.actives else []

@@ -22,14 +22,15 @@ REPRISE = timedelta(seconds=10)
 FRAICHEUR = timedelta(minutes=5)
 
 
+# G-09.
 class Duree(Struct, frozen=True):
-    """Seconds a session may stay idle, and live in all (G-09)."""
+    """Secondes d'inactivité permises, et en tout."""
 
     inactivite: int
     absolue: int
 
 
-_ORDINAIRE, _LONGUE, _PARTAGEE = Duree(30 * 60, 12 * 3600), Duree(12 * 3600, 24 * 3600), Duree(10 * 60, 3600)
+ORDINAIRE, LONGUE, PARTAGEE = Duree(30 * 60, 12 * 3600), Duree(12 * 3600, 24 * 3600), Duree(10 * 60, 3600)
 
 
 class OptionsSession(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,7 +65,7 @@ class OptionsSession(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def duree(self) -> Duree:
-        return _PARTAGEE if self.appareil_partage else _LONGUE if self.rester_connecte else _ORDINAIRE
+        return PARTAGEE if self.appareil_partage else LONGUE if self.rester_connecte else ORDINAIRE
 
 
 class DemandeSession(OptionsSession, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -30,13 +30,16 @@ _LOUER = text(
            coalesce(j.destination, l.destination) as destination,
            case when j.id is not null then jsonb_build_object('id', j.id, 'compte_id', j.compte_id, 'usage', j.usage,
                   'canal', j.canal, 'destination', j.destination, 'cle_id', j.cle_id) end as jeton,
-           case when l.modele = 'identifiants' then (
-             select array_agg(a.identifiant order by a.identifiant)
-               from contacts k join comptes a on a.id = k.compte_id and a.etat = 'actif'
-              where k.nature = 'email' and k.verifie_le is not null
-                and lower(k.valeur collate "C") = lower(l.destination collate "C")) else '{}' end as identifiants,
-           coalesce(j.expire_le <= horloge() or j.annule_le is not null or j.depense_le is not null, false) as perime
+           coalesce(i.identifiants, '{}') as identifiants,
+           -- A proof that is no longer good, or a list that has become empty.
+           coalesce(j.expire_le <= horloge() or j.annule_le is not null or j.depense_le is not null,
+                    l.modele = 'identifiants' and i.identifiants is null) as perime
       from louee l join comptes c on c.id = l.compte_id left join jetons j on j.id = l.jeton_id
+      left join lateral (
+        select array_agg(a.identifiant order by a.identifiant) as identifiants
+          from contacts k join comptes a on a.id = k.compte_id and a.etat = 'actif'
+         where l.modele = 'identifiants' and k.nature = 'email' and k.verifie_le is not null
+           and lower(k.valeur collate "C") = lower(l.destination collate "C")) i on true
     """
 )
 _ENVOYE = text("update outbox set livraison = 'envoye', envoye_le = horloge(), motif = null where id = :id")

@@ -5,13 +5,11 @@ from alembic import op
 revision = "0010"
 down_revision = "0009"
 
-_LIBRE = """
-        not exists (select from comptes where identifiant = {nom})
-        and not exists (select from identifiants_retires where empreinte = empreinte_identifiant({nom}))
-"""
+_PORTE = "exists (select from comptes where identifiant = {nom})"
+_PORTE_OU_RETIRE = f"({_PORTE} or exists (select from identifiants_retires where empreinte = empreinte_identifiant({{nom}})))"
 
 
-def _premier_libre(libre: str) -> str:
+def _premier_libre(pris: str) -> str:
     return f"""
         create or replace function premier_libre(p_base text) returns text language plpgsql stable as $$
         declare
@@ -19,19 +17,19 @@ def _premier_libre(libre: str) -> str:
           v_libre bigint := 2;
           v_milieu bigint;
         begin
-          if {libre.format(nom="p_base")} then
+          if not {pris.format(nom="p_base")} then
             return p_base;
           end if;
-          while not ({libre.format(nom="(p_base || v_libre)")}) loop
+          while {pris.format(nom="p_base || v_libre")} loop
             v_pris := v_libre;
             v_libre := v_libre * 2;
           end loop;
           while v_libre - v_pris > 1 loop
             v_milieu := (v_pris + v_libre) / 2;
-            if {libre.format(nom="(p_base || v_milieu)")} then
-              v_libre := v_milieu;
-            else
+            if {pris.format(nom="p_base || v_milieu")} then
               v_pris := v_milieu;
+            else
+              v_libre := v_milieu;
             end if;
           end loop;
           return p_base || v_libre;
@@ -58,7 +56,7 @@ def upgrade() -> None:
     )
     op.execute("create index identifiants_retires_par_compte on identifiants_retires (compte_id)")
     op.execute("create index identifiants_liberes on identifiants_retires (libere_le)")
-    op.execute(_premier_libre(_LIBRE))
+    op.execute(_premier_libre(_PORTE_OU_RETIRE))
     # A sign-up that waited for the name to be given up had looked at the quarantine before: it looks once more. It fails like a
     # serialization, which is what it is: trying again gives the right answer.
     op.execute(
@@ -85,6 +83,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("drop trigger quarantaine on comptes")
     op.execute("drop function verifier_quarantaine()")
-    op.execute(_premier_libre("not exists (select from comptes where identifiant = {nom})"))
+    op.execute(_premier_libre(_PORTE))
     op.execute("drop table identifiants_retires")
     op.execute("drop function empreinte_identifiant(text)")

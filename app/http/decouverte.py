@@ -20,6 +20,7 @@ from domain.inscription import DUREE
 from domain.juridique import Document, Version
 from domain.ports import Documents
 from domain.profils import PROFILS
+from domain.session import DUREE_ACCES, FRAICHEUR, LONGUE, ORDINAIRE, PARTAGEE, REPRISE, Duree
 
 _COURT, _LONG = 300, 86_400
 _FORME_IDENTIFIANT = "^[a-z0-9]+([._-][a-z0-9]+)*$"
@@ -55,6 +56,17 @@ class ReglesActivation(Struct, frozen=True, kw_only=True):
     duree_inscription: int = int(DUREE.total_seconds())
 
 
+class ReglesSession(Struct, frozen=True, kw_only=True):
+    """Les durées d'une session, en secondes."""
+
+    jeton_acces: int = int(DUREE_ACCES.total_seconds())
+    reprise: int = int(REPRISE.total_seconds())
+    reauthentification: int = int(FRAICHEUR.total_seconds())
+    ordinaire: Duree = ORDINAIRE
+    rester_connecte: Duree = LONGUE
+    appareil_partage: Duree = PARTAGEE
+
+
 class LimitesPubliees(Struct, frozen=True, kw_only=True):
     """Les limites d'appel, par adresse réseau sauf mention contraire ; au-delà, 429 et `Retry-After`."""
 
@@ -64,6 +76,11 @@ class LimitesPubliees(Struct, frozen=True, kw_only=True):
     sms_par_heure: int = 10
     sms_par_numero_par_jour: int = 10
     courriels_par_adresse_par_jour: int = 10
+    echecs_de_connexion_sans_attente: int = 5
+    echecs_de_connexion_par_compte_par_jour: int = 25
+    connexions_par_heure: int = 100
+    recuperations_par_heure: int = 30
+    exports_par_heure: int = 5
 
 
 class FranceConnectPublie(Struct, frozen=True, kw_only=True):
@@ -81,6 +98,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     identifiant: ReglesIdentifiant = ReglesIdentifiant()
     mot_de_passe: ReglesMotDePasse = ReglesMotDePasse()
     activation: ReglesActivation = ReglesActivation()
+    sessions: ReglesSession = ReglesSession()
     documents: dict[str, str]
     limites: LimitesPubliees = LimitesPubliees()
     franceconnect: FranceConnectPublie = FranceConnectPublie()

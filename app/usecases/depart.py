@@ -48,7 +48,7 @@ class Depart:
         """Everything held about the caller. Refusals: `ReauthentificationRequise`, `TropDeDemandes`."""
         async with self._store.transaction() as tx:
             exiger_recent(exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id)))
-            attendre = await tx.limites.depenser(self._regulateur.export(porteur.compte_id))
+            attendre = await tx.limites.depenser(self._regulateur.action("export", porteur.compte_id))
             if attendre is None:
                 await tx.registre.noter(porteur.compte_id, Activite(nature="export"))
         if attendre is not None:
@@ -73,6 +73,8 @@ class Depart:
             titulaire = exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
             if demande.mot_de_passe is None:
                 exiger_recent(titulaire)
+            if (attendre := await tx.limites.depenser(self._regulateur.action("effacement", titulaire.id))) is not None:
+                raise TropDeDemandes(attendre)
             le = await tx.titulaires.prevoir_effacement(titulaire.id, GRACE)
             await tx.sessions.terminer_toutes(titulaire.id, "effacement")
             await tx.jetons.annuler(titulaire.id, ["activation", "contact", "mot_de_passe", "accord_parental"])

@@ -105,6 +105,9 @@ class Moi:
             exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
             if await tx.titulaires.empreinte_mdp(porteur.compte_id) != verifiee:
                 raise MotDePasseIncorrect
+            attendre = await tx.limites.depenser(self._regulateur.action("mot_de_passe", porteur.compte_id))
+            if attendre is not None:
+                raise TropDeDemandes(attendre)
             await tx.titulaires.changer_mot_de_passe(porteur.compte_id, neuve)
             await tx.sessions.terminer_toutes(porteur.compte_id, "mot_de_passe", sauf=porteur.session_id)
             await tx.jetons.annuler(porteur.compte_id, ["contact", "mot_de_passe"])
@@ -129,7 +132,7 @@ class Moi:
             return None
         if not await tx.titulaires.renommer(titulaire.id, identifiant, QUARANTAINE):
             return IdentifiantIndisponible()
-        if (attendre := await tx.limites.depenser(self._regulateur.renommage(titulaire.id))) is not None:
+        if (attendre := await tx.limites.depenser(self._regulateur.action("identifiant", titulaire.id))) is not None:
             # Leaves the transaction, and undoes the change with it.
             raise TropDeDemandes(attendre)
         await tx.registre.noter(titulaire.id, Activite(nature="identifiant_change"))

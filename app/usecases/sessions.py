@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from app.usecases.appel import Appel
 from domain import identifiant
@@ -100,11 +100,22 @@ class Sessions:
             raise CompteNonActive
         if candidat.effacement_prevu:
             raise EffacementEnCours
+        ouverte = ouverte or await self._a_nouveau(demande, nouvelle)
         if ouverte is None:
             # Suspended, erased, or given another password while this one was compared.
             raise IdentifiantsIncorrects
         self._consigner("connexion", appel, candidat)
         return self._creee(ouverte, demande, appareil)
+
+    async def _a_nouveau(self, demande: DemandeSession, nouvelle: NouvelleSession) -> SessionOuverte | None:
+        """Another sign-in may have hashed the same password anew while this one was compared: once more, with what it left."""
+        _, candidat = await self._chercher(demande.identifiant)
+        if candidat is None or candidat.id != nouvelle.compte_id:
+            return None
+        if not (await self._hacheur.verifier(demande.mot_de_passe, candidat.empreinte_mdp)).juste:
+            return None
+        async with self._store.transaction() as tx:
+            return await tx.sessions.ouvrir(structs.replace(nouvelle, verifiee=candidat.empreinte_mdp))
 
     async def echanger(self, inscription: UUID, options: OptionsSession, appel: Appel) -> SessionCreee:
         """The sign-up secret for a session, once. Refusals: `PasEncoreActif`, `SessionDejaRemise`, `InscriptionInconnue`."""
