@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from adapters.postgres.avis import PgAvis
@@ -24,16 +26,23 @@ from domain.transaction import Store, Transaction
 
 def moteur(url: str, taille: int) -> AsyncEngine:
     """`url`: `postgresql://…` (libpq's form, `?host=` for a socket folder). `taille`: connections at most."""
-    return create_async_engine(
+    engine = create_async_engine(
         _dialecte(url),
         pool_size=taille,
         max_overflow=0,
         pool_timeout=ATTENTE,
-        pool_pre_ping=True,
         # An error's text would otherwise carry the statement's parameters: names, addresses.
         hide_parameters=True,
         connect_args={"timeout": CONNEXION, "command_timeout": COMMANDE},
     )
+    event.listen(engine.sync_engine, "checkout", _exiger_ouverte)
+    return engine
+
+
+def _exiger_ouverte(connexion: Any, *_: object) -> None:
+    """The pool replaces a connection that the server has closed: the driver knows, without the round trip of a ping."""
+    if connexion.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 def _dialecte(url: str) -> URL:
