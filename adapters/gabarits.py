@@ -62,6 +62,9 @@ _GSM7 = frozenset(
 _SANS_DECOMPOSITION = str.maketrans({"’": "'", "œ": "oe", "Œ": "OE", "•": "*"})
 
 
+_FOURNISSEURS = {"franceconnect": "FranceConnect", "proconnect": "ProConnect"}
+
+
 class JinjaGabarits(Gabarits):
     """`public_url`: the origin of every link (no final slash, ASCII host); `service`: the name people know the portal by.
 
@@ -167,6 +170,8 @@ def _en_mots(faits: Mapping[str, str], langue: Langue) -> dict[str, str]:
     dits = dict(faits)
     if "date" in faits:
         dits["date"] = _date(date.fromisoformat(faits["date"]), langue)
+    if "fournisseur" in faits:
+        dits["fournisseur"] = _FOURNISSEURS[faits["fournisseur"]]
     if "listes" in faits:
         dits["listes"] = "\n".join(f"- {_LISTES[langue][liste]}" for liste in faits["listes"].split(","))
     return dits

@@ -1,4 +1,4 @@
-"""The command line: `serve`, `worker`, `migrate`, `retention`, `demo`, `openapi`."""
+"""The command line: `serve`, `worker`, `migrate`, `retention`, `simulator`, `demo`, `openapi`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import logging.config
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         "worker": _worker,
         "migrate": _migrate,
         "retention": _retention,
+        "simulator": _simulator,
         "demo": _demo,
         "openapi": _openapi,
     }
@@ -54,6 +56,15 @@ def application() -> object:
     return asgi(charger(os.environ))
 
 
+def simulateur() -> object:
+    """What the simulator's process serves."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    from app.composition import simulateur as construire
+
+    return construire(charger(os.environ))
+
+
 def _analyseur() -> argparse.ArgumentParser:
     analyseur = argparse.ArgumentParser(prog="comptoir", description="The account service of a public portal.")
     commandes = analyseur.add_subparsers(dest="commande", required=True)
@@ -62,6 +73,7 @@ def _analyseur() -> argparse.ArgumentParser:
     commandes.add_parser("migrate", help="bring the database schema to this version")
     retention = commandes.add_parser("retention", help="delete, erase or warn of what has had its time, as the worker does")
     retention.add_argument("--dry-run", action="store_true", help="count, change nothing")
+    commandes.add_parser("simulator", help="FranceConnect and ProConnect to try the service on, by themselves (development)")
     demo = commandes.add_parser("demo", help="play accounts from sign-up to erasure against a running development service")
     demo.add_argument("--url", help="where it listens (default: COMPTOIR_PUBLIC_URL)")
     commandes.add_parser("openapi", help="print the OpenAPI document")
@@ -77,7 +89,7 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
         print(f"comptoir: {settings.host}:{settings.port} is already in use", file=sys.stderr)
         return 1
     _precharger()
-    with _base(settings) as base:
+    with _base(settings) as base, _simulateur_a_cote(base):
         if not base.production:
             asyncio.run(_migrer(base))
         print(f"comptoir: listening on http://{base.host}:{base.port} (API pages: /docs)", file=sys.stderr)
@@ -101,6 +113,46 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
             log_dictconfig=CONFIGURATION,
             websockets=False,
         ).serve()
+    return 0
+
+
+@contextmanager
+def _simulateur_a_cote(settings: Settings) -> Iterator[None]:
+    """In development, FranceConnect and ProConnect to try the service on, in a process of their own."""
+    if not settings.simule:
+        yield
+        return
+    if not _libre("127.0.0.1", settings.simulator_port):
+        print(f"comptoir: port {settings.simulator_port} is in use, no FranceConnect to try the service on", file=sys.stderr)
+        yield
+        return
+    processus = subprocess.Popen([sys.executable, "-m", "app.cli", "simulator"])
+    print(f"comptoir: FranceConnect to try: http://localhost:{settings.port}/dev/franceconnect", file=sys.stderr)
+    try:
+        yield
+    finally:
+        processus.terminate()
+        processus.wait()
+
+
+def _simulator(settings: Settings, _: argparse.Namespace) -> int:
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+
+    if not settings.simule:
+        print("comptoir: the simulator is for development, and only where no real provider is configured", file=sys.stderr)
+        return 2
+    Granian(
+        "app.cli:simulateur",
+        factory=True,
+        address="127.0.0.1",
+        port=settings.simulator_port,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        workers=1,
+        log_dictconfig=CONFIGURATION,
+        websockets=False,
+    ).serve()
     return 0
 
 

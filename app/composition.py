@@ -19,10 +19,12 @@ from litestar.types import ASGIApp
 from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from adapters.coffre import NaclCoffre
 from adapters.formats import FrenchFormats
 from adapters.gabarits import JinjaGabarits
 from adapters.jetons_acces import JoseJetonsAcces
 from adapters.mailbox import FileMailbox
+from adapters.oidc import ConfigOidc, OidcClient
 from adapters.passwords import PasslibHasher
 from adapters.postgres.connexions import PgConnexions
 from adapters.postgres.conservation import PgConservation
@@ -51,6 +53,7 @@ from app.usecases.assemblage import Ports, assembler
 from app.usecases.distribution import Distribution
 from app.usecases.recuperations import Recuperateur
 from domain.activation import Canal
+from domain.federation import Fournisseur
 from domain.jetons import Trousseau
 from domain.limites import Reglage, Regulateur
 from domain.outils import Outils
@@ -58,6 +61,8 @@ from domain.ports import Expediteur, Hacheur, Systeme
 
 # Connections to PostgreSQL a process may hold: for transactions, and for the hot reads.
 _POOL, _POOL_LECTURES = 8, 4
+# Both sides are ours, on one machine, for trying.
+_CLIENT_D_ESSAI, _SECRET_D_ESSAI = "comptoir-essai", "secret-d-essai"
 # Well-formed and worthless: printing the document signs nothing.
 _CLE_DE_PAPIER = f"papier:{b64encode(bytes(32)).decode()}"
 
@@ -114,6 +119,7 @@ def litestar(settings: Settings, *, systeme: Systeme | None = None, hacheur: Hac
         return Outils(formats, estimateur, socle.systeme.aujourdhui())
 
     documents = PgDocuments(lectures)
+    fournisseurs = _fournisseurs(settings, socle.systeme)
     ports = Ports(
         store=PgStore(socle.engine),
         dossier=PgDossier(lectures),
@@ -129,6 +135,9 @@ def litestar(settings: Settings, *, systeme: Systeme | None = None, hacheur: Hac
         systeme=socle.systeme,
         trousseau=socle.trousseau,
         regulateur=socle.regulateur,
+        fournisseurs=fournisseurs,
+        coffre=NaclCoffre(socle.trousseau),
+        retours=settings.retours,
         outils=outils,
         titres=textes.activite,
     )
@@ -145,6 +154,7 @@ def litestar(settings: Settings, *, systeme: Systeme | None = None, hacheur: Hac
         version=__version__,
         proxys=settings.proxys,
         origines_cors=settings.origines_cors,
+        fournisseurs=tuple(fournisseurs),
     )
 
     @asynccontextmanager
@@ -152,6 +162,8 @@ def litestar(settings: Settings, *, systeme: Systeme | None = None, hacheur: Hac
         async with AsyncExitStack() as pile:
             await pile.enter_async_context(socle.vie())
             await pile.enter_async_context(lectures)
+            for fournisseur in fournisseurs.values():
+                pile.push_async_callback(fournisseur.fermer)
             if isinstance(hasher, PasslibHasher):
                 pile.callback(hasher.close)
             if settings.worker == "on":
@@ -159,6 +171,63 @@ def litestar(settings: Settings, *, systeme: Systeme | None = None, hacheur: Hac
             yield
 
     return creer(facade, vie)
+
+
+# What a téléservice may ask of a person: the pivot identity, the usual name, an address to propose (franceconnect.gouv.fr,
+# partenaires.proconnect.gouv.fr). The raw birth date tells a presumed one.
+_PORTEES: dict[Fournisseur, str] = {
+    "franceconnect": "openid identite_pivot preferred_username email idp_birthdate",
+    "proconnect": "openid given_name usual_name email uid siret organization_label",
+}
+
+
+def _fournisseurs(settings: Settings, systeme: Systeme) -> dict[Fournisseur, OidcClient]:
+    """Those that are configured; in development without any, the ones to try the service on."""
+    return {nom: OidcClient(config, systeme) for nom in _PORTEES if (config := _config(settings, nom)) is not None}
+
+
+def _config(settings: Settings, nom: Fournisseur) -> ConfigOidc | None:
+    emetteur = getattr(settings, f"{nom}_issuer")
+    redirection = f"{settings.origine}/v1/franceconnect/retour"
+    if emetteur is not None:
+        return ConfigOidc(
+            nom=nom,
+            emetteur=emetteur,
+            client_id=getattr(settings, f"{nom}_client_id"),
+            client_secret=getattr(settings, f"{nom}_client_secret"),
+            cle_privee=getattr(settings, f"{nom}_private_key"),
+            redirection=redirection,
+            algorithme=getattr(settings, f"{nom}_algorithm"),
+            portees=_PORTEES[nom],
+        )
+    if not settings.simule:
+        return None
+    chemin = "/proconnect/api/v2" if nom == "proconnect" else "/api/v2"
+    return ConfigOidc(
+        nom=nom,
+        emetteur=settings.origine_simulateur + chemin,
+        client_id=_CLIENT_D_ESSAI,
+        client_secret=_SECRET_D_ESSAI,
+        redirection=redirection,
+        portees=_PORTEES[nom],
+    )
+
+
+def simulateur(settings: Settings) -> Litestar:
+    """FranceConnect and ProConnect to try the service on; never in production."""
+    from app.simulateur.app import creer as creer_simulateur
+    from app.simulateur.config import ClientEnregistre, ConfigSimulateur
+
+    if not settings.simule:
+        raise RuntimeError("the simulator is for development")
+    client = ClientEnregistre(
+        client_id=_CLIENT_D_ESSAI,
+        secret=_SECRET_D_ESSAI,
+        redirections=(f"{settings.origine}/v1/franceconnect/retour",),
+        apres_deconnexion=tuple(settings.retours),
+        nom=settings.service_name,
+    )
+    return creer_simulateur(ConfigSimulateur(origine=settings.origine_simulateur, clients=(client,)))
 
 
 def distribution(socle: Socle) -> tuple[Distribution, Mapping[Canal, Expediteur]]:

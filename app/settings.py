@@ -52,6 +52,19 @@ class Settings(Struct, frozen=True, kw_only=True):
     twilio_base_url: str | None = None
     trusted_proxies: str = ""
     cors_origins: str = ""
+    return_urls: str = ""
+    franceconnect_issuer: str | None = None
+    franceconnect_client_id: str | None = None
+    franceconnect_client_secret: str | None = None
+    franceconnect_private_key: str | None = None
+    franceconnect_algorithm: Literal["ES256", "RS256"] = "ES256"
+    proconnect_issuer: str | None = None
+    proconnect_client_id: str | None = None
+    proconnect_client_secret: str | None = None
+    proconnect_private_key: str | None = None
+    proconnect_algorithm: Literal["ES256", "RS256"] = "ES256"
+    simulator: Literal["on", "off"] = "on"
+    simulator_port: Port = 8001
     limits: Literal["on", "off"] = "on"
     worker: Literal["on", "off"] = "on"
     sms_daily_budget: Annotated[int, Meta(ge=1)] = 2000
@@ -74,6 +87,20 @@ class Settings(Struct, frozen=True, kw_only=True):
     def origines_cors(self) -> list[str]:
         # A browser sends no final slash.
         return [o.rstrip("/") for o in _liste(self.cors_origins)]
+
+    @property
+    def retours(self) -> list[str]:
+        """Where a passage may come back; in development, the page to try it on too."""
+        return [*_liste(self.return_urls), *([] if self.production else [f"{self.origine}/dev/franceconnect"])]
+
+    @property
+    def simule(self) -> bool:
+        """The identity providers to try the service on: in development, unless a real one is configured."""
+        return not self.production and self.simulator == "on" and not (self.franceconnect_issuer or self.proconnect_issuer)
+
+    @property
+    def origine_simulateur(self) -> str:
+        return f"http://localhost:{self.simulator_port}"
 
     @property
     def twilio(self) -> bool:
@@ -167,6 +194,9 @@ def _fautes(s: Settings) -> list[str]:
     if not _origine(s.public_url):
         fautes.append(f"{_nom('public_url')}: an origin is expected, such as https://compte.exemple.fr")
     fautes += [f"{_nom('cors_origins')}: {o!r} is not an origin" for o in s.origines_cors if not _origine(o)]
+    fautes += [f"{_nom('return_urls')}: {r!r} is not an absolute address" for r in _liste(s.return_urls) if not _absolue(r)]
+    for nom in ("franceconnect", "proconnect"):
+        fautes += _fautes_de_fournisseur(s, nom)
     try:
         _ = s.proxys
     except ValueError as faute:
@@ -190,6 +220,32 @@ def _fautes(s: Settings) -> list[str]:
     return fautes
 
 
+def _fautes_de_fournisseur(s: Settings, nom: str) -> list[str]:
+    """An issuer, a client id, and one way to prove who we are: all or none."""
+    emetteur, client, secret, cle = (
+        getattr(s, f"{nom}_{champ}") for champ in ("issuer", "client_id", "client_secret", "private_key")
+    )
+    if not any((emetteur, client, secret, cle)):
+        return []
+    fautes = []
+    if not (emetteur and client and (secret or cle)):
+        fautes.append(f"{_nom(nom)}_ISSUER, _CLIENT_ID, and _CLIENT_SECRET or _PRIVATE_KEY go together")
+    if emetteur and not emetteur.startswith("https://" if s.production else ("https://", "http://")):
+        fautes.append(f"{_nom(nom)}_ISSUER: https://… is expected")
+    return fautes
+
+
+def _absolue(adresse: str) -> bool:
+    """A web address or an application's link; nothing after a `#`, where a code would be lost."""
+    try:
+        lue = urlsplit(adresse)
+    except ValueError:
+        return False
+    return (
+        bool(lue.scheme and (lue.netloc or lue.path)) and not lue.fragment and lue.scheme not in ("javascript", "data", "file")
+    )
+
+
 def _fautes_de_production(s: Settings) -> list[str]:
     """Production starts on no development default."""
     return [
@@ -201,6 +257,7 @@ def _fautes_de_production(s: Settings) -> list[str]:
             ("twilio_account_sid", not s.twilio, "required in production (no mailbox there)"),
             ("limits", s.limits == "off", "cannot be off in production"),
             ("public_url", not s.public_url.startswith("https://"), "must be https in production"),
+            ("return_urls", any(r.startswith("http://") for r in _liste(s.return_urls)), "must be https in production"),
         )
         if faute
     ]

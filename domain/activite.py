@@ -31,6 +31,8 @@ Nature = Literal[
     "export",
     "effacement_demande",
     "effacement_annule",
+    "identite_rattachee",
+    "identite_detachee",
 ]
 
 # Without I, O and Q, which are read as 1 and 0. Prime in number, so that the key catches what base ten would let through.
@@ -73,6 +75,9 @@ class Activite(Struct, frozen=True, kw_only=True):
     nature: Nature
     details: dict[str, Any] = {}
 
+    def __repr__(self) -> str:
+        return f"Activite({self.nature!r})"
+
 
 class LigneActivite(Struct, frozen=True, kw_only=True):
     """A line as stored."""
@@ -81,6 +86,9 @@ class LigneActivite(Struct, frozen=True, kw_only=True):
     nature: Nature
     fait_le: datetime
     details: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"LigneActivite(id={self.id})"
 
 
 class ActiviteVue(Struct, frozen=True, kw_only=True):
@@ -93,6 +101,9 @@ class ActiviteVue(Struct, frozen=True, kw_only=True):
     details: Annotated[
         dict[str, Any], Meta(description="Canal, destination masquée, appareil… selon la nature ; rien de secret.")
     ]
+
+    def __repr__(self) -> str:
+        return f"ActiviteVue({self.reference!r})"
 
 
 class Fil(Struct, frozen=True, kw_only=True):

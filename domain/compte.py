@@ -37,7 +37,7 @@ class NouveauCompte(Struct, frozen=True, kw_only=True):
     identifiant: str | None
     base: str
     profil: Profil
-    empreinte_mdp: str
+    empreinte_mdp: str | None
     langue: Langue
     contacts: tuple[Contact, ...]
 

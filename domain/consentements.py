@@ -93,7 +93,7 @@ class ReponseParentale(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Le jeton du lien reçu, et la décision."""
 
     jeton: champs.JetonLien
-    accorde: bool
+    accorde: Annotated[bool, Meta(description="`false` : refuser ; rien n'est alors envoyé à l'enfant.")]
 
     def __repr__(self) -> str:
         return "ReponseParentale(…)"
@@ -110,7 +110,7 @@ class DemandeDesinscription(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Le jeton du lien de désinscription."""
 
     jeton: champs.JetonLien
-    listes: Listes = "toutes"
+    listes: Annotated[Listes, Meta(description="Celles du lien reçu.")] = "toutes"
 
     def __repr__(self) -> str:
         return "DemandeDesinscription(…)"

@@ -210,6 +210,60 @@ class ActiviteInconnue(Refus):
     code = "activite_inconnue"
 
 
+class FournisseurInactif(Refus):
+    """This identity provider is not configured here."""
+
+    code = "fournisseur_inactif"
+
+
+class FournisseurIndisponible(AvecReprise):
+    """The identity provider does not answer; everything else goes on."""
+
+    code = "fournisseur_indisponible"
+
+
+class RetourRefuse(Refus):
+    """An address to come back to that is not one of those declared (R84)."""
+
+    code = "retour_refuse"
+
+
+class PassageInconnu(Refus):
+    """No such passage, or identity: never begun, already used, too old."""
+
+    code = "passage_inconnu"
+
+
+class CodeEchangeInvalide(Refus):
+    """Our code is not one of ours, was used, is older than a minute, or its verifier is not the caller's."""
+
+    code = "code_echange_invalide"
+
+
+class JetonIdentiteInvalide(Refus):
+    """The identity a sign-up brings is not one of ours, was used, or is too old."""
+
+    code = "jeton_identite_invalide"
+
+
+class CompteIndisponible(Refus):
+    """The identity is that of an account that cannot be entered now."""
+
+    code = "compte_indisponible"
+
+
+class IdentiteDejaRattachee(Refus):
+    """The identity already belongs to another account."""
+
+    code = "identite_deja_rattachee"
+
+
+class DernierMoyenDeConnexion(Refus):
+    """Detaching would leave no way in: a password must be chosen first (R80)."""
+
+    code = "dernier_moyen_de_connexion"
+
+
 class InscriptionInconnue(Refus):
     """No sign-up with this id, or somebody else's."""
 

@@ -11,6 +11,7 @@ from domain import champs
 from domain.activation import Canal
 from domain.activite import ActiviteVue
 from domain.consentements import ActeVue
+from domain.federation import IdentiteAttachee
 from domain.session import SessionVue
 from domain.titulaire import MoiVue
 
@@ -36,6 +37,7 @@ class Export(Struct, frozen=True, kw_only=True):
     format: Literal["comptoir/1"] = "comptoir/1"
     produit_le: datetime
     compte: MoiVue
+    identites: Annotated[list[IdentiteAttachee], Meta(description="FranceConnect et ProConnect, avec leur clé (`sub`).")]
     registre: Annotated[list[ActeVue], Meta(description="Acceptations, prises de connaissance, consentements et retraits.")]
     sessions: list[SessionVue]
     activites: Annotated[list[ActiviteVue], Meta(description="L'historique du compte et de ses accès (12 mois).")]

@@ -72,7 +72,9 @@ class DemandeInscription(Struct, frozen=True, kw_only=True, forbid_unknown_field
     telephone_fixe: champs.TelephoneFixe | None = None
     telephone_mobile: champs.TelephoneMobile | None = None
     identifiant: champs.Identifiant | None = None
-    mot_de_passe: champs.MotDePasse
+    mot_de_passe: Annotated[
+        champs.MotDePasse | None, Meta(description="Facultatif avec `jeton_identite` ; obligatoire sans lui.")
+    ] = None
     reglementation: Annotated[Reglementation, Meta(extra_json_schema={"title": "Réglementation"})]
     diffusion: Annotated[Diffusion, Meta(extra_json_schema={"title": "Listes de diffusion"})] = field(default_factory=Diffusion)
     activer_par: Annotated[
@@ -81,6 +83,10 @@ class DemandeInscription(Struct, frozen=True, kw_only=True, forbid_unknown_field
             extra_json_schema={"title": "Valider mon compte par", "x-libelles": {"sms": "SMS", "email": "Email"}},
             description="`null` : choisi plus tard.",
         ),
+    ] = None
+    jeton_identite: Annotated[
+        champs.JetonOpaque | None,
+        Meta(description="Rendu par `POST /v1/franceconnect/echanges` : les champs verrouillés doivent rester tels quels."),
     ] = None
 
     def __repr__(self) -> str:
@@ -95,13 +101,16 @@ class DemandeInscription(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def _mot_de_passe(valeurs: dict[str, Any], outils: Outils) -> Iterator[ErreurChamp]:
-    if "mot_de_passe" in valeurs:
-        yield from mot_de_passe.fautes(valeurs["mot_de_passe"], contexte_mot_de_passe(valeurs), outils.estimateur)
+    choisi = valeurs.get("mot_de_passe", "")
+    if choisi is None and valeurs.get("jeton_identite", "") is None:
+        yield ErreurChamp(pointer="/mot_de_passe", code="requis")
+    if choisi:
+        yield from mot_de_passe.fautes(choisi, contexte_mot_de_passe(valeurs), outils.estimateur)
 
 
 def contexte_mot_de_passe(valeurs: dict[str, Any]) -> list[str]:
     """Every text a person gave about themself, the password and the documents' versions apart."""
-    exclus = ("mot_de_passe", "reglementation", "activer_par", "diffusion", "type", "civilite", "pays")
+    exclus = ("mot_de_passe", "jeton_identite", "reglementation", "activer_par", "diffusion", "type", "civilite", "pays")
     trouves: list[str] = []
     for nom, valeur in valeurs.items():
         if nom in exclus or not valeur:

@@ -86,6 +86,44 @@ class Trousseau:
     def lire_desinscription(self, jeton: str, listes: str) -> UUID | None:
         return self._lire(jeton, f"desinscription/{listes}")
 
+    def state(self, passage: UUID) -> str:
+        """64 hexadecimal characters, what both providers accept: the passage, and 128 bits of its MAC."""
+        return passage.hex + self._mac_du_passage("state", passage).hex()[:32]
+
+    def lire_state(self, state: str) -> UUID | None:
+        try:
+            passage = UUID(hex=state[:32]) if len(state) == 64 else None
+        except ValueError:
+            return None
+        if passage is None:
+            return None
+        justes = [
+            hmac.compare_digest(state.encode(), f"{passage.hex}{_mac(cle, 'passage/state', passage.bytes).hex()[:32]}".encode())
+            for cle in self._cles
+        ]
+        return passage if any(justes) else None
+
+    def nonce(self, passage: UUID) -> str:
+        """64 hexadecimal characters (256 bits)."""
+        return self._mac_du_passage("nonce", passage).hex()
+
+    def code_echange(self, passage: UUID) -> str:
+        """Our own code, which the front end gives back with its verifier."""
+        return _b64(passage.bytes + self._mac_du_passage("code", passage))
+
+    def lire_code_echange(self, code: str) -> UUID | None:
+        return self._lire(code, "passage/code")
+
+    def jeton_identite(self, passage: UUID) -> str:
+        """What a sign-up brings of the identity that came back."""
+        return _b64(passage.bytes + self._mac_du_passage("identite", passage))
+
+    def lire_jeton_identite(self, jeton: str) -> UUID | None:
+        return self._lire(jeton, "passage/identite")
+
+    def _mac_du_passage(self, usage: str, passage: UUID) -> bytes:
+        return _mac(self._cles[0], f"passage/{usage}", passage.bytes)
+
     def sujet(self, compte: UUID) -> str:
         """What stands for a person in the logs (R90): the same each time, and nobody without the key."""
         return self.empreinte("sujet", compte.bytes)[:8].hex()

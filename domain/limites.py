@@ -39,6 +39,7 @@ CODES_PAR_COMPTE = (Fenetre(5, JOUR),)
 # Failures of one address, and of all together: only attempts that come from no known device are counted there.
 CONNEXIONS_PAR_CLIENT = (Fenetre(30, 5 * MINUTE), Fenetre(100, HEURE))
 RECUPERATIONS_PAR_SAISIE = (Fenetre(1, MINUTE), Fenetre(5, 15 * MINUTE), Fenetre(10, JOUR))
+PASSAGES_PAR_CLIENT = (Fenetre(30, 5 * MINUTE), Fenetre(100, HEURE))
 RECUPERATIONS_PAR_CLIENT = (Fenetre(10, 15 * MINUTE), Fenetre(30, HEURE))
 # What one account may do how often: each of them sends a message, keeps a name from everybody, or reads a whole file.
 Action = Literal["identifiant", "mot_de_passe", "export", "effacement"]
@@ -113,6 +114,10 @@ class Regulateur:
         if not self._reglage.actives:
             return []
         return [self._limite("connexion/client", client, *CONNEXIONS_PAR_CLIENT), self._connexions]
+
+    def passage(self, client: str) -> list[Limite]:
+        """Leaving for an identity provider."""
+        return [self._limite("passage/client", client, *PASSAGES_PAR_CLIENT)] if self._reglage.actives else []
 
     def recuperation_client(self, client: str) -> list[Limite]:
         return [self._limite("recuperation/client", client, *RECUPERATIONS_PAR_CLIENT)] if self._reglage.actives else []

@@ -24,6 +24,8 @@ Modele = Literal[
     "effacement_annule",
     "diffusion",
     "inactivite",
+    "identite_rattachee",
+    "identite_detachee",
 ]
 
 # Seconds. A lease outlives the slowest provider's time-out, so that two workers never hold one message.

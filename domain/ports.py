@@ -63,6 +63,16 @@ class Verification(Struct, frozen=True):
 
 
 @runtime_checkable
+class Coffre(Protocol):
+    """What must be read again but not lie in the clear."""
+
+    def sceller(self, clair: bytes) -> bytes: ...
+
+    def ouvrir(self, scelle: bytes) -> bytes | None:
+        """None when it was sealed under a key that is gone."""
+        ...
+
+
 class JetonsAcces(Protocol):
     """Access tokens (RFC 9068): ES256, verified by anyone through the public keys."""
 

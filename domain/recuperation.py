@@ -57,7 +57,7 @@ class ConfirmationRecuperation(Struct, frozen=True, kw_only=True, forbid_unknown
     """Le jeton du lien, ou l'`id` de la demande et le code reçu ; et le nouveau mot de passe."""
 
     jeton: champs.JetonLien | None = None
-    id: UUID | None = None
+    id: Annotated[UUID | None, Meta(description="Celui rendu par la demande, avec le code reçu.")] = None
     code: champs.CodeActivation | None = None
     mot_de_passe: champs.MotDePasse
 

@@ -185,6 +185,9 @@ class SessionVue(Struct, frozen=True, kw_only=True):
     expire_le: datetime
     fin_le: datetime
 
+    def __repr__(self) -> str:
+        return f"SessionVue(id={self.id})"
+
 
 class SessionsVue(Struct, frozen=True, kw_only=True):
     """Les sessions en cours, la plus récente d'abord."""
@@ -196,3 +199,21 @@ class Reauthentifiee(Struct, frozen=True, kw_only=True):
     """Les opérations sensibles sont ouvertes jusque-là."""
 
     valable_jusque: datetime
+
+
+class ClePublique(Struct, frozen=True, kw_only=True):
+    """Une clé publique de signature (RFC 7517)."""
+
+    kid: Annotated[str, Meta(description="Celui que porte l'en-tête des jetons signés par elle.")]
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: Annotated[str, Meta(description="Abscisse, en base64url.")]
+    y: Annotated[str, Meta(description="Ordonnée, en base64url.")]
+    use: Literal["sig"]
+    alg: Literal["ES256"]
+
+
+class ClesPubliques(Struct, frozen=True, kw_only=True):
+    """De quoi vérifier les jetons d'accès ; deux clés pendant que l'une remplace l'autre."""
+
+    keys: list[ClePublique]

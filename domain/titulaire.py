@@ -14,7 +14,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from domain import champs
 from domain.activation import Canal
 from domain.compte import CONTACT_DU_CANAL, Langue, Nature
-from domain.erreurs import CguAReaccepter, ErreurChamp, ReauthentificationRequise, SessionFinie
+from domain.erreurs import CguAReaccepter, ChampsInvalides, ErreurChamp, ReauthentificationRequise, SessionFinie
+from domain.federation import Fournisseur, IdentiteAttachee
 from domain.formulaire import ValeurInvalide
 from domain.inscription import LISTES, contexte_mot_de_passe
 from domain.juridique import AGE_CONSENTEMENT
@@ -57,6 +58,7 @@ class Titulaire(Struct, frozen=True, kw_only=True):
     profil: Profil
     provenances: dict[str, Provenance]
     contacts: tuple[ContactTenu, ...]
+    identites: tuple[IdentiteAttachee, ...]
     diffusion: dict[str, bool]
     cgu_acceptees: str
     cgu_en_vigueur: str
@@ -121,6 +123,22 @@ class ContactVue(Struct, frozen=True, kw_only=True):
     verrouille: bool
     recoit_sms: bool
 
+    def __repr__(self) -> str:
+        return f"ContactVue({self.nature!r})"
+
+
+class IdentiteVue(Struct, frozen=True, kw_only=True):
+    """Une identité FranceConnect ou ProConnect du compte, telle que reçue."""
+
+    fournisseur: Fournisseur
+    rattachee_le: datetime
+    revendications: Annotated[
+        dict[str, Any], Meta(description="`given_name_array`, `family_name`, `birthdate`, `gender`, `birthplace`, `siret`…")
+    ]
+
+    def __repr__(self) -> str:
+        return f"IdentiteVue({self.fournisseur!r})"
+
 
 class AcceptationsVue(Struct, frozen=True, kw_only=True):
     """Les versions acceptées, et s'il faut en accepter une plus récente avant toute modification."""
@@ -142,6 +160,7 @@ class MoiVue(Struct, frozen=True, kw_only=True):
         Meta(description="Pour chaque champ du profil, par pointeur JSON (`/profil/prenom`) : source, vérifié, verrouillé."),
     ]
     contacts: list[ContactVue]
+    identites: list[IdentiteVue]
     diffusion: dict[str, bool]
     acceptations: AcceptationsVue
     mot_de_passe_defini: bool
@@ -172,6 +191,10 @@ def vue(titulaire: Titulaire) -> MoiVue:
                 recoit_sms=c.recoit_sms,
             )
             for c in titulaire.contacts
+        ],
+        identites=[
+            IdentiteVue(fournisseur=i.fournisseur, rattachee_le=i.rattachee_le, revendications=i.revendications)
+            for i in titulaire.identites
         ],
         diffusion={liste: titulaire.diffusion.get(liste, False) for liste in LISTES},
         acceptations=AcceptationsVue(
@@ -210,6 +233,9 @@ class CitoyenModifie(_Partiel, frozen=True, kw_only=True, forbid_unknown_fields=
     prenom: champs.Prenom | UnsetType | None = UNSET
     date_naissance: champs.DateNaissance | UnsetType = UNSET
 
+    # With the other faults, and not once they are mended.
+    controles = staticmethod(Citoyen.controles)
+
 
 class EntrepriseModifiee(_Partiel, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="entreprise"):
     """Les champs de l'Entreprise à modifier ; les autres restent. L'adresse et le représentant se remplacent en entier."""
@@ -240,10 +266,13 @@ class ModificationMoi(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     telephone_fixe: champs.TelephoneFixe | UnsetType | None = UNSET
     langue: Annotated[Langue, Meta(description="Langue des messages envoyés.")] | UnsetType = UNSET
 
-    @staticmethod
-    def controles(valeurs: dict[str, Any], _: Outils) -> Iterator[ErreurChamp]:
-        if not valeurs:
-            yield ErreurChamp(pointer="", code="rien_a_modifier")
+    def nommes(self) -> list[str]:
+        """What changes. Refusal: nothing does."""
+        # Told here and not while reading: a field that is there and faulty has its own message.
+        noms = [nom for nom in self.__struct_fields__ if getattr(self, nom) is not UNSET]
+        if not noms:
+            raise ChampsInvalides([ErreurChamp(pointer="", code="rien_a_modifier")])
+        return noms
 
     def __repr__(self) -> str:
         return "ModificationMoi(…)"
@@ -267,10 +296,21 @@ def fusionner(titulaire: Titulaire, partiel: Struct) -> tuple[dict[str, Any], li
     return apres, [ErreurChamp(pointer=f"/profil/{nom}", code="champ_verrouille") for nom in verrous]
 
 
+def restantes(titulaire: Titulaire, profil: Profil) -> dict[str, Provenance]:
+    """The provenances that still hold: a field that its holder has changed is a declaration again."""
+    return {nom: p for nom, p in titulaire.provenances.items() if getattr(profil, nom) == getattr(titulaire.profil, nom)}
+
+
 class DemandeContact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Une adresse ou un mobile à prouver, qui remplacera l'actuel une fois prouvé."""
 
-    canal: Annotated[Canal, Meta(extra_json_schema={"x-libelles": {"sms": "SMS", "email": "Email"}})]
+    canal: Annotated[
+        Canal,
+        Meta(
+            extra_json_schema={"x-libelles": {"sms": "SMS", "email": "Email"}},
+            description="Le contact à remplacer : mobile ou adresse électronique.",
+        ),
+    ]
     valeur: Annotated[
         str,
         Meta(
@@ -328,3 +368,6 @@ class IdentifiantVue(Struct, frozen=True, kw_only=True):
     """L'identifiant désormais en usage."""
 
     identifiant: str
+
+    def __repr__(self) -> str:
+        return "IdentifiantVue(…)"

@@ -15,13 +15,15 @@ from msgspec import Struct
 from domain.activation import Canal, Jeton, Usage
 from domain.activite import Activite
 from domain.compte import ActivationOuverte, CompteEnAttente, Contact, Langue, NouveauCompte
+from domain.federation import Fournisseur, IdentiteAttachee, IdentiteRecue
 from domain.juridique import Acte
 from domain.limites import Limite
 from domain.message import Modele
+from domain.passage import IdentiteConnue, Passage
 from domain.profils import Profil
 from domain.recuperation import Destinataire, Recuperation
 from domain.session import Duree, Presentation, SessionOuverte
-from domain.titulaire import ContactTenu, Titulaire
+from domain.titulaire import ContactTenu, Provenance, Titulaire
 
 
 class Comptes(Protocol):
@@ -218,7 +220,9 @@ class Titulaires(Protocol):
         """False, and nothing written, when it is taken. The former one is nobody else's for so long."""
         ...
 
-    async def modifier(self, compte_id: UUID, profil: Profil, langue: Langue, fixe: str | None) -> None: ...
+    async def modifier(
+        self, compte_id: UUID, profil: Profil, provenances: Mapping[str, Provenance], langue: Langue, fixe: str | None
+    ) -> None: ...
 
     async def remplacer_contact(self, compte_id: UUID, contact: Contact) -> ContactTenu | None:
         """Puts a proven contact in; the one it replaces."""
@@ -241,7 +245,7 @@ class Registre(Protocol):
     async def acter(self, compte_id: UUID, actes: Sequence[Acte], langue: Langue, requete: str) -> None: ...
 
     async def diffusion(self, compte_id: UUID) -> tuple[dict[str, bool], Langue] | None:
-        """The choices in force of an active account, and its language."""
+        """The choices in force of an account that is active or suspended, and its language."""
         ...
 
     async def noter(self, compte_id: UUID, activite: Activite) -> None: ...
@@ -293,6 +297,58 @@ class FileRecuperations(Protocol):
         ...
 
 
+class Passages(Protocol):
+    """Passages and identities, in one transaction."""
+
+    async def ouvrir(self, passage: Passage, defi: str, duree: timedelta) -> datetime:
+        """Its end."""
+        ...
+
+    async def revenir(self, id: UUID) -> Passage | None:
+        """Marks that the browser came back: once, in time, and of many one."""
+        ...
+
+    async def deposer(self, id: UUID, identite: bytes, duree: timedelta) -> None:
+        """Keeps the sealed identity for the exchange of our own code, for so long."""
+        ...
+
+    async def echanger(self, id: UUID, defi: str, duree: timedelta) -> tuple[Passage, datetime] | None:
+        """Spends our code if the challenge is the departure's; the passage, good for a sign-up for so long, and its end."""
+        ...
+
+    async def depenser(self, id: UUID) -> Passage | None:
+        """Spends what an exchange left to sign up with, once, in time."""
+        ...
+
+    async def connue(self, emetteur: str, sub: str) -> IdentiteConnue | None: ...
+
+    async def semblable(self, empreinte: bytes) -> bool:
+        """Whether an active account bears another identity with this digest."""
+        ...
+
+    async def attacher(self, compte_id: UUID, identite: IdentiteRecue, empreinte: bytes | None) -> bool:
+        """False when it is attached already, to this account or another. One that only a pending sign-up held is taken over."""
+        ...
+
+    async def revoir(self, identite: IdentiteRecue) -> None:
+        """Notes that it was used, with what it says now."""
+        ...
+
+    async def identites(self, compte_id: UUID) -> list[IdentiteAttachee]: ...
+
+    async def detacher(self, compte_id: UUID, fournisseur: Fournisseur) -> int: ...
+
+    async def noter_session(self, session_id: UUID, fournisseur: Fournisseur, jeton: bytes) -> None:
+        """What signing out of the provider will need."""
+        ...
+
+    async def jeton_de_session(self, session_id: UUID) -> tuple[Fournisseur, bytes] | None: ...
+
+    async def completer(self, compte_id: UUID, profil: Profil, provenances: Mapping[str, Provenance]) -> None:
+        """The profile and the provenance of its fields, once an identity says more."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """The storage ports of one transaction."""
@@ -306,6 +362,7 @@ class Transaction:
     registre: Registre
     avis: Avis
     recuperations: FileRecuperations
+    passages: Passages
 
 
 class Store(Protocol):

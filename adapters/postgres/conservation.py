@@ -69,6 +69,7 @@ _REGLES = (
     _Regle("sessions_finies", "sessions", "fin_le <= horloge() - interval '24 hours'"),
     _Regle("activites_anciennes", "activites", "fait_le <= horloge() - interval '12 months'"),
     _Regle("demandes_oubliees", "recuperations", "cree_le <= horloge() - interval '24 hours'"),
+    _Regle("passages_perimes", "passages", "expire_le <= horloge()"),
     _Regle("identifiants_liberes", "identifiants_retires", "libere_le <= horloge()"),
     _Regle("reponses_gardees", "idempotence", "expire_le <= horloge()"),
     _Regle("limites_perimees", "limites", "expire_le <= horloge()"),

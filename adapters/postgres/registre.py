@@ -29,7 +29,7 @@ _DIFFUSION = text(
     select langue, (select jsonb_object_agg(substr(objet, 11), valeur) from (
              select distinct on (objet) objet, valeur from actes_juridiques
               where compte_id = c.id and nature = 'consentement' order by objet, id desc) d) as diffusion
-      from comptes c where id = :compte and etat = 'actif'
+      from comptes c where id = :compte and etat in ('actif', 'suspendu')
     """
 )
 _NOTER = text("insert into activites (compte_id, nature, details) values (:compte, :nature, cast(:details as jsonb))")

@@ -17,6 +17,7 @@ from adapters.postgres.idempotence import PgReponses
 from adapters.postgres.jetons import PgJetons
 from adapters.postgres.limites import PgLimites
 from adapters.postgres.pannes import traduire_pannes
+from adapters.postgres.passages import PgPassages
 from adapters.postgres.recuperations import PgFileRecuperations
 from adapters.postgres.registre import PgRegistre
 from adapters.postgres.sessions import PgSessions
@@ -68,6 +69,7 @@ class PgStore(Store):
                 registre=PgRegistre(connexion),
                 avis=PgAvis(connexion),
                 recuperations=PgFileRecuperations(connexion),
+                passages=PgPassages(connexion),
             )
 
     @asynccontextmanager

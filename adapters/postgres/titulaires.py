@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.activation import Canal
 from domain.compte import CONTACT_DU_CANAL, Contact, Langue
 from domain.profils import Profil
 from domain.session import FRAICHEUR
-from domain.titulaire import ContactTenu, Titulaire, mots_connus
+from domain.titulaire import ContactTenu, Provenance, Titulaire, mots_connus
 from domain.transaction import Titulaires
 
 _VERSION = """(select version from documents_juridiques where code = '{code}' and en_vigueur_le <= horloge()::date
@@ -30,6 +32,10 @@ TITULAIRE = f"""
              'contacts', coalesce((select jsonb_agg(jsonb_build_object(
                            'nature', nature, 'valeur', valeur, 'recoit_sms', recoit_sms, 'verifie_le', verifie_le)
                            order by nature) from contacts where compte_id = c.id), '[]'),
+             'identites', coalesce((select jsonb_agg(jsonb_build_object(
+                            'fournisseur', fournisseur, 'emetteur', emetteur, 'sub', sub, 'rattachee_le', rattachee_le,
+                            'vue_le', vue_le, 'revendications', revendications) order by rattachee_le)
+                            from identites_federees where compte_id = c.id), '[]'),
              'diffusion', coalesce((select jsonb_object_agg(substr(objet, 11), valeur) from (
                             select distinct on (objet) objet, valeur from actes_juridiques
                              where compte_id = c.id and nature = 'consentement' order by objet, id desc) d), '{{}}'),
@@ -85,7 +91,9 @@ _MODIFIER = text(
     ), sans_fixe as (
       delete from contacts where compte_id = :compte and nature = 'telephone_fixe' and cast(:fixe as text) is null
     )
-    update comptes set profil = cast(:profil as jsonb), langue = :langue, modifie_le = horloge() where id = :compte
+    update comptes
+       set profil = cast(:profil as jsonb), provenances = cast(:provenances as jsonb), langue = :langue, modifie_le = horloge()
+     where id = :compte
     """
 )
 _REMPLACER = text(
@@ -103,10 +111,13 @@ _REMPLACER = text(
     select * from ancien
     """
 )
-_VERROU_DE_NOM = text("select pg_advisory_xact_lock(hashtextextended(:identifiant, 0))")
 _DEMETTRE = text("update contacts set verifie_le = null where compte_id = :compte and nature = :nature")
 _PREVOIR = text("update comptes set effacement_le = horloge() + :delai where id = :compte returning effacement_le")
 _ANNULER = text("update comptes set effacement_le = null where id = :compte and effacement_le is not null")
+
+
+# SQLSTATE of a unique violation.
+_DOUBLON = "23505"
 
 
 class PgTitulaires(Titulaires):
@@ -135,15 +146,29 @@ class PgTitulaires(Titulaires):
 
     async def renommer(self, compte_id: UUID, identifiant: str, quarantaine: timedelta) -> bool:
         ordre: dict[str, Any] = {"compte": compte_id, "identifiant": identifiant, "quarantaine": quarantaine}
-        # Of two that want it at once, the unique index lets one through: the other must not be told a fault of ours.
-        await self._connexion.execute(_VERROU_DE_NOM, {"identifiant": identifiant})
-        if (await self._connexion.execute(_RENOMMER, ordre)).rowcount != 1:
+        # Of two that want it at once, by renaming or signing up, the unique index lets one through; to the other it is taken.
+        try:
+            async with self._connexion.begin_nested():
+                renomme = (await self._connexion.execute(_RENOMMER, ordre)).rowcount == 1
+        except IntegrityError as conflit:
+            if getattr(conflit.orig, "sqlstate", None) != _DOUBLON:
+                raise
+            renomme = False
+        if not renomme:
             return False
         await self._connexion.execute(_REPRENDRE, {"compte": compte_id, "identifiant": identifiant})
         return True
 
-    async def modifier(self, compte_id: UUID, profil: Profil, langue: Langue, fixe: str | None) -> None:
-        ordre = {"compte": compte_id, "profil": msgspec.json.encode(profil).decode(), "langue": langue, "fixe": fixe}
+    async def modifier(
+        self, compte_id: UUID, profil: Profil, provenances: Mapping[str, Provenance], langue: Langue, fixe: str | None
+    ) -> None:
+        ordre = {
+            "compte": compte_id,
+            "profil": msgspec.json.encode(profil).decode(),
+            "provenances": msgspec.json.encode(provenances).decode(),
+            "langue": langue,
+            "fixe": fixe,
+        }
         await self._connexion.execute(_MODIFIER, ordre)
 
     async def remplacer_contact(self, compte_id: UUID, contact: Contact) -> ContactTenu | None:

@@ -45,6 +45,12 @@ def porteur_de(request: Request[Any, Any, Any]) -> Porteur:
     return porteur
 
 
+def porteur_facultatif(request: Request[Any, Any, Any]) -> Porteur | None:
+    """The same on a public door, where some requests only need it."""
+    porteur: Porteur | None = request.app.state.jetons_acces.lire(_porte(request))
+    return porteur
+
+
 def _exiger_jeton(connexion: ASGIConnection[Any, Any, Any, Any]) -> None:
     porteur = connexion.app.state.jetons_acces.lire(_porte(connexion))
     if porteur is None:

@@ -12,12 +12,25 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from msgspec import Struct
 
-from app.http import decouverte, droits, identifiants, inscriptions, moi, openapi, pages, sessions, systeme
+from app.http import (
+    decouverte,
+    droits,
+    fournisseurs,
+    franceconnect,
+    identifiants,
+    inscriptions,
+    moi,
+    openapi,
+    pages,
+    sessions,
+    systeme,
+)
 from app.http.acces import garde
 from app.http.contexte import Reseau
 from app.http.corps import CORPS_MAX, RequeteJson, verifier
 from app.http.problemes import GESTIONNAIRES
 from app.usecases import CasUtilisation
+from domain.federation import Fournisseur
 from domain.jetons import Trousseau
 from domain.outils import Outils
 from domain.ports import Boite, Documents, JetonsAcces, Sante
@@ -38,6 +51,7 @@ class Facade(Struct, frozen=True, kw_only=True):
     version: str
     proxys: Sequence[Reseau]
     origines_cors: Sequence[str]
+    fournisseurs: Sequence[Fournisseur]
 
 
 def creer(facade: Facade, vie: Callable[[Litestar], AbstractAsyncContextManager[None]]) -> Litestar:
@@ -45,6 +59,7 @@ def creer(facade: Facade, vie: Callable[[Litestar], AbstractAsyncContextManager[
     routes = [
         decouverte.routes,
         identifiants.routes,
+        fournisseurs.routes,
         inscriptions.inscription,
         inscriptions.activation,
         sessions.session,
@@ -52,6 +67,7 @@ def creer(facade: Facade, vie: Callable[[Litestar], AbstractAsyncContextManager[
         moi.routes,
         droits.moi,
         droits.liens,
+        franceconnect.routes,
         systeme.routes,
         pages.routes,
     ]
@@ -82,6 +98,7 @@ def creer(facade: Facade, vie: Callable[[Litestar], AbstractAsyncContextManager[
                 "service": facade.service,
                 "proxys": facade.proxys,
                 "origines_cors": facade.origines_cors,
+                "fournisseurs": facade.fournisseurs,
             }
         ),
     )

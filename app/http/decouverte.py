@@ -84,9 +84,10 @@ class LimitesPubliees(Struct, frozen=True, kw_only=True):
 
 
 class FranceConnectPublie(Struct, frozen=True, kw_only=True):
-    """La porte FranceConnect."""
+    """Les portes FranceConnect et ProConnect."""
 
-    actif: bool = False
+    actif: bool
+    proconnect: bool
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -101,7 +102,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     sessions: ReglesSession = ReglesSession()
     documents: dict[str, str]
     limites: LimitesPubliees = LimitesPubliees()
-    franceconnect: FranceConnectPublie = FranceConnectPublie()
+    franceconnect: FranceConnectPublie
 
 
 class ProfilResume(Struct, frozen=True, kw_only=True):
@@ -116,7 +117,13 @@ class ProfilResume(Struct, frozen=True, kw_only=True):
 async def configuration(request: RequeteJson, documents: NamedDependency[Documents]) -> Response[Configuration]:
     """All a sign-up screen needs before its first call."""
     versions = {code: version.version for code, version in (await documents.en_vigueur()).items()}
-    return cachable(request, Configuration(service=request.app.state.service, documents=versions), _COURT)  # type: ignore[return-value]
+    actifs = request.app.state.fournisseurs
+    configuration = Configuration(
+        service=request.app.state.service,
+        documents=versions,
+        franceconnect=FranceConnectPublie(actif="franceconnect" in actifs, proconnect="proconnect" in actifs),
+    )
+    return cachable(request, configuration, _COURT)  # type: ignore[return-value]
 
 
 @get("/v1/profils", operation_id="listerProfils", opt=ouvert("public", cachee=True))

@@ -79,6 +79,7 @@ STATUTS: dict[type[Refus], int] = {
     erreurs.IdentifiantsIncorrects: 401,
     erreurs.MotDePasseIncorrect: 401,
     erreurs.CompteNonActive: 403,
+    erreurs.CompteIndisponible: 403,
     erreurs.EffacementEnCours: 403,
     erreurs.ReauthentificationRequise: 403,
     erreurs.CguAReaccepter: 403,
@@ -89,6 +90,8 @@ STATUTS: dict[type[Refus], int] = {
     erreurs.InscriptionInconnue: 404,
     erreurs.ActivationInconnue: 404,
     erreurs.SessionInconnue: 404,
+    erreurs.FournisseurInactif: 404,
+    erreurs.PassageInconnu: 404,
     erreurs.ContactInconnu: 404,
     erreurs.ActiviteInconnue: 404,
     MethodeInterdite: 405,
@@ -103,6 +106,8 @@ STATUTS: dict[type[Refus], int] = {
     erreurs.EnvoisEpuises: 409,
     erreurs.RequeteEnCours: 409,
     erreurs.SessionDejaRemise: 409,
+    erreurs.IdentiteDejaRattachee: 409,
+    erreurs.DernierMoyenDeConnexion: 409,
     erreurs.PasEncoreActif: 409,
     erreurs.ContactDejaVerifie: 409,
     erreurs.InscriptionExpiree: 410,
@@ -115,6 +120,9 @@ STATUTS: dict[type[Refus], int] = {
     erreurs.CodeIncorrect: 422,
     erreurs.LienInvalide: 422,
     erreurs.RecuperationRefusee: 422,
+    erreurs.RetourRefuse: 422,
+    erreurs.CodeEchangeInvalide: 422,
+    erreurs.JetonIdentiteInvalide: 422,
     erreurs.ReferenceMalformee: 422,
     erreurs.CleIdempotenceReutilisee: 422,
     erreurs.PreconditionRequise: 428,
@@ -122,6 +130,7 @@ STATUTS: dict[type[Refus], int] = {
     ErreurInterne: 500,
     erreurs.Sature: 503,
     erreurs.Indisponible: 503,
+    erreurs.FournisseurIndisponible: 503,
 }
 
 # What Litestar refuses by itself, before any handler of ours.

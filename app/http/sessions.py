@@ -27,6 +27,7 @@ from domain.recuperation import (
     Reinitialise,
 )
 from domain.session import (
+    ClesPubliques,
     DemandeRafraichissement,
     DemandeReauthentification,
     DemandeSession,
@@ -60,7 +61,7 @@ async def ouvrir(
 ) -> Response[SessionCreee]:
     """Opens a session; every failure has one answer."""
     if data.cookie:
-        _exiger_origine(request)
+        exiger_origine(request)
     if data.jeton_appareil is None:
         data = structs.replace(data, jeton_appareil=request.cookies.get(COOKIE_APPAREIL))
     return _remise(await cas.sessions.ouvrir(data, appel_de(request)), data)
@@ -76,7 +77,7 @@ async def echanger(
 ) -> Response[SessionCreee]:
     """The sign-up secret for a session, once."""
     if data.cookie:
-        _exiger_origine(request)
+        exiger_origine(request)
     return _remise(await cas.sessions.echanger(id, data, appel_de(request)), data)
 
 
@@ -95,7 +96,7 @@ async def rafraichir(
     presente = request.cookies.get(COOKIE_SESSION)
     if presente is None:
         raise erreurs.SessionFinie
-    _exiger_origine(request)
+    exiger_origine(request)
     jetons = await cas.sessions.rafraichir(presente, appel_de(request))
     cookie = _cookie(COOKIE_SESSION, jetons.jeton_rafraichissement or "")
     return Response(structs.replace(jetons, jeton_rafraichissement=None), cookies=[cookie])
@@ -142,9 +143,9 @@ async def reauthentifier(
 
 
 @get("/.well-known/jwks.json", operation_id="clesPubliques", opt=ouvert("public", cachee=True))
-async def cles(request: Request[Any, Any, Any], jetons_acces: NamedDependency[JetonsAcces]) -> Response[bytes]:
+async def cles(request: Request[Any, Any, Any], jetons_acces: NamedDependency[JetonsAcces]) -> Response[ClesPubliques]:
     """The keys that verify access tokens."""
-    return cachable(request, jetons_acces.cles_publiques(), 300)
+    return cachable(request, jetons_acces.cles_publiques(), 300)  # type: ignore[return-value]
 
 
 @post(
@@ -185,21 +186,27 @@ async def identifiant(
     return await cas.recuperations.identifiant(data, appel_de(request))
 
 
-def _exiger_origine(request: Request[Any, Any, Any]) -> None:
+def exiger_origine(request: Request[Any, Any, Any]) -> None:
     """A browser always says where a POST comes from; what does not is not one, and has no use for a cookie."""
     origines = request.headers.getall("origin", [])
     if len(origines) != 1 or origines[0] not in (request.app.state.origine, *request.app.state.origines_cors):
         raise erreurs.OrigineRefusee
 
 
+def cookies_de_session(creee: SessionCreee) -> tuple[SessionCreee, list[Cookie]]:
+    """The session without its secrets, and the cookies that carry them."""
+    cookies = [_cookie(COOKIE_SESSION, creee.jeton_rafraichissement or "")]
+    if creee.jeton_appareil:
+        cookies.append(_cookie(COOKIE_APPAREIL, creee.jeton_appareil, _UN_AN))
+    return structs.replace(creee, jeton_rafraichissement=None, jeton_appareil=None), cookies
+
+
 def _remise(creee: SessionCreee, options: OptionsSession) -> Response[SessionCreee]:
     lieu = {"Location": f"/v1/sessions/{creee.session}"}
     if not options.cookie:
         return Response(creee, headers=lieu)
-    cookies = [_cookie(COOKIE_SESSION, creee.jeton_rafraichissement or "")]
-    if creee.jeton_appareil:
-        cookies.append(_cookie(COOKIE_APPAREIL, creee.jeton_appareil, _UN_AN))
-    return Response(structs.replace(creee, jeton_rafraichissement=None, jeton_appareil=None), headers=lieu, cookies=cookies)
+    nue, cookies = cookies_de_session(creee)
+    return Response(nue, headers=lieu, cookies=cookies)
 
 
 def _cookie(nom: str, valeur: str, duree: int | None = None) -> Cookie:

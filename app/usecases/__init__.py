@@ -8,6 +8,7 @@ from app.usecases.activations import Activations
 from app.usecases.consentements import Consentements
 from app.usecases.contacts import Contacts
 from app.usecases.depart import Depart
+from app.usecases.federations import Federations
 from app.usecases.identifiants import Identifiants
 from app.usecases.inscriptions import Inscriptions
 from app.usecases.moi import Moi
@@ -28,3 +29,4 @@ class CasUtilisation:
     contacts: Contacts
     consentements: Consentements
     depart: Depart
+    federations: Federations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.usecases import CasUtilisation
@@ -11,16 +11,29 @@ from app.usecases.appel import Rejeux
 from app.usecases.consentements import Consentements
 from app.usecases.contacts import Contacts
 from app.usecases.depart import Depart
+from app.usecases.federations import Federations
 from app.usecases.identifiants import Identifiants
 from app.usecases.inscriptions import Inscriptions
 from app.usecases.moi import Moi, Titres
 from app.usecases.preuves import Preuves
 from app.usecases.recuperations import Recuperations
 from app.usecases.sessions import Sessions
+from domain.federation import Fournisseur, FournisseurIdentite
 from domain.jetons import Trousseau
 from domain.limites import Regulateur
 from domain.outils import Formats, Outils
-from domain.ports import Connexions, Disponibilites, Documents, Dossier, Hacheur, Idempotence, JetonsAcces, Signaux, Systeme
+from domain.ports import (
+    Coffre,
+    Connexions,
+    Disponibilites,
+    Documents,
+    Dossier,
+    Hacheur,
+    Idempotence,
+    JetonsAcces,
+    Signaux,
+    Systeme,
+)
 from domain.ports import Recuperations as Depot
 from domain.transaction import Store
 
@@ -43,6 +56,9 @@ class Ports:
     systeme: Systeme
     trousseau: Trousseau
     regulateur: Regulateur
+    fournisseurs: Mapping[Fournisseur, FournisseurIdentite]
+    coffre: Coffre
+    retours: Sequence[str]
     outils: Callable[[], Outils]
     titres: Titres
 
@@ -81,6 +97,17 @@ def assembler(p: Ports) -> CasUtilisation:
         regulateur=p.regulateur,
         outils=p.outils,
     )
+    federations = Federations(
+        store=p.store,
+        fournisseurs=p.fournisseurs,
+        retours=p.retours,
+        sessions=sessions,
+        coffre=p.coffre,
+        trousseau=p.trousseau,
+        regulateur=p.regulateur,
+        systeme=p.systeme,
+        outils=p.outils,
+    )
     return CasUtilisation(
         inscriptions=Inscriptions(
             store=p.store,
@@ -95,6 +122,7 @@ def assembler(p: Ports) -> CasUtilisation:
             rejeux=rejeux,
             identifiants=identifiants,
             ouvreur=ouvreur,
+            federations=federations,
         ),
         activations=Activations(p.store, preuves, p.regulateur, rejeux, ouvreur),
         identifiants=identifiants,
@@ -134,4 +162,5 @@ def assembler(p: Ports) -> CasUtilisation:
             regulateur=p.regulateur,
             systeme=p.systeme,
         ),
+        federations=federations,
     )

@@ -172,7 +172,9 @@ class Consentements:
         visees: list[str] = list(LISTES) if listes == TOUTES else [listes]
         notice = (await self._documents.en_vigueur())[RGPD]
         async with self._store.transaction() as tx:
-            trouve = await tx.registre.diffusion(compte) if await tx.titulaires.verrouiller(compte) else None
+            # A suspended account is left too: it is not held, but nothing else writes its choices meanwhile.
+            await tx.titulaires.verrouiller(compte)
+            trouve = await tx.registre.diffusion(compte)
             if trouve is not None:
                 await tx.jetons.annuler(compte, ["accord_parental"])
                 await self._retirer(tx, compte, *trouve, visees, notice, appel)

@@ -100,7 +100,9 @@ class Contacts:
             if not await tx.jetons.depenser(jeton.id):
                 raise LienExpire
             await tx.jetons.annuler_retours(jeton)
-            await tx.jetons.annuler(jeton.compte_id, ["contact", "mot_de_passe"])
+            # Nothing they began goes on, the erasure of the account included: its way back went to an address of theirs.
+            await tx.jetons.annuler(jeton.compte_id, ["contact", "mot_de_passe", "annulation_effacement"])
+            await tx.titulaires.annuler_effacement(jeton.compte_id)
             await tx.titulaires.remplacer_contact(jeton.compte_id, _contact(jeton))
             await tx.titulaires.changer_mot_de_passe(jeton.compte_id, None)
             await tx.sessions.terminer_toutes(jeton.compte_id, "contact_retabli")

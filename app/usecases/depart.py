@@ -59,6 +59,7 @@ class Depart:
         return Export(
             produit_le=datetime.fromtimestamp(self._systeme.instant(), UTC),
             compte=vue(titulaire),
+            identites=list(titulaire.identites),
             registre=[ActeVue(**{nom: getattr(n, nom) for nom in ActeVue.__struct_fields__}) for n in actes],
             sessions=await self._dossier.sessions(porteur),
             activites=[self._moi.ligne(ligne, langue) for ligne in lignes],

@@ -11,6 +11,7 @@ from msgspec import Struct, convert, structs
 
 from app.usecases.activations import Ouvreur
 from app.usecases.appel import Appel, Rejeux
+from app.usecases.federations import Federations
 from app.usecases.identifiants import Identifiants
 from domain import identifiant, profils
 from domain.activation import CANAUX, Canal
@@ -63,11 +64,12 @@ class Inscriptions:
         rejeux: Rejeux,
         identifiants: Identifiants,
         ouvreur: Ouvreur,
+        federations: Federations,
     ) -> None:
         self._store, self._documents, self._disponibilites = store, documents, disponibilites
         self._hacheur, self._formats, self._signaux, self._systeme = hacheur, formats, signaux, systeme
         self._trousseau, self._regulateur, self._rejeux = trousseau, regulateur, rejeux
-        self._identifiants, self._ouvreur = identifiants, ouvreur
+        self._identifiants, self._ouvreur, self._federations = identifiants, ouvreur, federations
 
     async def inscrire(self, demande: DemandeInscription, appel: Appel) -> InscriptionCreee:
         """Refusals: `DocumentPerime`, `IdentifiantIndisponible`, `TropDeDemandes` (conflicts), `Sature`, those of a retry."""
@@ -83,6 +85,8 @@ class Inscriptions:
             async with self._store.transaction() as tx:
                 ouvert = await tx.comptes.ouvrir(compte, actes, DUREE, appel.requete)
                 if ouvert is not None:
+                    if demande.jeton_identite is not None:
+                        await self._federations.inscrire(tx, compte.id, compte.profil, demande.jeton_identite)
                     inscription = vue(await self._premiere_activation(tx, ouvert, demande.activer_par, appel))
                     await reservation.garder(tx.reponses, 201, inscription, compte.id)
             if inscription is None:
@@ -160,7 +164,8 @@ class Inscriptions:
             identifiant=demande.identifiant,
             base=identifiant.base(*profils.noms(demande.profil), self._formats.translitterer),
             profil=demande.profil,
-            empreinte_mdp=await self._hacheur.hacher(demande.mot_de_passe),
+            # Whoever comes by FranceConnect may do without a password.
+            empreinte_mdp=await self._hacheur.hacher(demande.mot_de_passe) if demande.mot_de_passe else None,
             langue=appel.langue,
             contacts=tuple(contacts(demande.email, (lu.e164, lu.recoit_sms) if lu else None, demande.telephone_fixe)),
         )

@@ -39,6 +39,7 @@ from domain.titulaire import (
     exiger_ecriture,
     exiger_titulaire,
     fusionner,
+    restantes,
     vue,
 )
 from domain.transaction import Store, Transaction
@@ -68,6 +69,7 @@ class Moi:
 
     async def modifier(self, porteur: Porteur, demande: ModificationMoi, versions: list[str]) -> MoiVue:
         """`versions`: the validators of the reading that is being changed, or `*`. Refusals: `VersionPerimee`, field errors."""
+        champs = demande.nommes()
         async with self._store.transaction() as tx:
             titulaire = exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
             if "*" not in versions and etiquette(vue(titulaire)) not in versions:
@@ -76,8 +78,7 @@ class Moi:
             langue = titulaire.langue if demande.langue is UNSET else demande.langue
             fixe = next((c.valeur for c in titulaire.contacts if c.nature == "telephone_fixe"), None)
             fixe = fixe if demande.telephone_fixe is UNSET else demande.telephone_fixe
-            await tx.titulaires.modifier(porteur.compte_id, profil, langue, fixe)
-            champs = [nom for nom in demande.__struct_fields__ if getattr(demande, nom) is not UNSET]
+            await tx.titulaires.modifier(porteur.compte_id, profil, restantes(titulaire, profil), langue, fixe)
             await tx.registre.noter(porteur.compte_id, Activite(nature="profil_modifie", details={"champs": champs}))
             return vue(exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id)))
 

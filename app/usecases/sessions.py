@@ -43,7 +43,7 @@ from domain.session import (
     SessionsVue,
 )
 from domain.titulaire import exiger_titulaire
-from domain.transaction import NouvelleSession, Store
+from domain.transaction import NouvelleSession, Store, Transaction
 
 # Told to whoever tries a password from inside a session too often, in seconds.
 _PATIENCE = 60.0
@@ -131,6 +131,11 @@ class Sessions:
         if ouverte is None:
             raise SessionDejaRemise
         return self._creee(ouverte, options, self._systeme.nouvel_id())
+
+    async def ouvrir_pour(self, tx: Transaction, compte: UUID, options: OptionsSession, appel: Appel) -> SessionCreee | None:
+        """For an account that an identity has just opened; None when it cannot be entered."""
+        ouverte = await tx.sessions.ouvrir(self._nouvelle(compte, options, appel, None))
+        return None if ouverte is None else self._creee(ouverte, options, self._systeme.nouvel_id())
 
     async def rafraichir(self, jeton: str, appel: Appel) -> JetonsSession:
         """The next pair. A token spent before kills its family, and that is committed though the answer is a refusal (R67)."""

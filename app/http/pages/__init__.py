@@ -193,6 +193,12 @@ async def boite_messages(
     return reponse
 
 
+@get("/dev/franceconnect", include_in_schema=False, opt=ouvert("public"))
+async def essai_franceconnect() -> Response[str]:
+    """A front end to try FranceConnect with."""
+    return page("franceconnect.html", LANGUE="fr")
+
+
 @delete("/dev/messages", include_in_schema=False, opt=ouvert("public"))
 async def vider_boite(boite: NamedDependency[Boite]) -> None:
     boite.vider()
@@ -206,4 +212,4 @@ _sorties = Router(
 routes = Router(
     "/", route_handlers=[activation, mot_de_passe, annulation, accord_parental, _sorties, erreurs, docs, docs_fichier]
 )
-developpement = Router("/", route_handlers=[boite_messages, vider_boite])
+developpement = Router("/", route_handlers=[boite_messages, vider_boite, essai_franceconnect])

@@ -1,0 +1,167 @@
+"""Passages through a provider, and the identities attached to accounts: each step is one guarded statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.federation import Fournisseur, IdentiteAttachee, IdentiteRecue
+from domain.passage import IdentiteConnue, Passage
+from domain.profils import Profil
+from domain.titulaire import Provenance
+from domain.transaction import Passages
+
+_RENDU = "id, fournisseur, intention, retour, compte_id, session_id, identite"
+_OUVRIR = text(
+    """
+    insert into passages (id, fournisseur, intention, retour, defi, compte_id, session_id, expire_le)
+    values (:id, :fournisseur, :intention, :retour, :defi, :compte, :session, horloge() + :duree)
+    returning expire_le
+    """
+)
+_REVENIR = text(
+    f"""
+    update passages set revenu_le = horloge() where id = :id and revenu_le is null and expire_le > horloge() returning {_RENDU}
+    """  # noqa: S608  (constants)
+)
+_DEPOSER = text("update passages set identite = :identite, expire_le = horloge() + :duree where id = :id")
+_ECHANGER = text(
+    f"""
+    update passages set echange_le = horloge(), expire_le = horloge() + :duree
+     where id = :id and defi = :defi and identite is not null and echange_le is null and expire_le > horloge()
+    returning {_RENDU}, expire_le
+    """  # noqa: S608
+)
+_DEPENSER = text(
+    f"""
+    update passages set depense_le = horloge()
+     where id = :id and echange_le is not null and depense_le is null and intention <> 'rattachement' and expire_le > horloge()
+    returning {_RENDU}
+    """  # noqa: S608
+)
+_CONNUE = text(
+    """
+    select c.id as compte_id, c.etat, c.effacement_le is not null as effacement_prevu
+      from identites_federees i join comptes c on c.id = i.compte_id where i.emetteur = :emetteur and i.sub = :sub
+    """
+)
+_SEMBLABLE = text(
+    """
+    select exists (select from identites_federees i join comptes c on c.id = i.compte_id
+                    where i.empreinte_pivot = :empreinte and c.etat = 'actif')
+    """
+)
+# Whoever holds the identity takes it over from a sign-up that was never activated: that has proven nothing yet.
+_ATTACHER = text(
+    """
+    insert into identites_federees as i (emetteur, sub, compte_id, fournisseur, revendications, empreinte_pivot)
+    values (:emetteur, :sub, :compte, :fournisseur, cast(:revendications as jsonb), :empreinte)
+    on conflict (emetteur, sub) do update
+      set compte_id = excluded.compte_id, revendications = excluded.revendications, rattachee_le = horloge(), vue_le = horloge()
+      where exists (select from comptes where id = i.compte_id and etat = 'en_attente')
+    """
+)
+_REVOIR = text(
+    """
+    update identites_federees set vue_le = horloge(), revendications = cast(:revendications as jsonb)
+     where emetteur = :emetteur and sub = :sub
+    """
+)
+_IDENTITES = text(
+    """
+    select fournisseur, emetteur, sub, rattachee_le, vue_le, revendications
+      from identites_federees where compte_id = :compte order by rattachee_le
+    """
+)
+_DETACHER = text("delete from identites_federees where compte_id = :compte and fournisseur = :fournisseur")
+_NOTER = text("update sessions set fournisseur = :fournisseur, jeton_identite = :jeton where id = :session")
+_JETON = text("select fournisseur, jeton_identite from sessions where id = :session and jeton_identite is not null")
+_COMPLETER = text(
+    """
+    update comptes set profil = cast(:profil as jsonb), provenances = cast(:provenances as jsonb) where id = :compte
+    """
+)
+
+
+class PgPassages(Passages):
+    def __init__(self, connexion: AsyncConnection) -> None:
+        self._connexion = connexion
+
+    async def ouvrir(self, passage: Passage, defi: str, duree: timedelta) -> datetime:
+        ordre = {
+            "id": passage.id,
+            "fournisseur": passage.fournisseur,
+            "intention": passage.intention,
+            "retour": passage.retour,
+            "defi": defi,
+            "compte": passage.compte_id,
+            "session": passage.session_id,
+            "duree": duree,
+        }
+        fin: datetime = (await self._connexion.execute(_OUVRIR, ordre)).scalar_one()
+        return fin
+
+    async def revenir(self, id: UUID) -> Passage | None:
+        return _passage((await self._connexion.execute(_REVENIR, {"id": id})).one_or_none())
+
+    async def deposer(self, id: UUID, identite: bytes, duree: timedelta) -> None:
+        await self._connexion.execute(_DEPOSER, {"id": id, "identite": identite, "duree": duree})
+
+    async def echanger(self, id: UUID, defi: str, duree: timedelta) -> tuple[Passage, datetime] | None:
+        ligne = (await self._connexion.execute(_ECHANGER, {"id": id, "defi": defi, "duree": duree})).one_or_none()
+        passage = _passage(ligne)
+        return None if ligne is None or passage is None else (passage, ligne.expire_le)
+
+    async def depenser(self, id: UUID) -> Passage | None:
+        return _passage((await self._connexion.execute(_DEPENSER, {"id": id})).one_or_none())
+
+    async def connue(self, emetteur: str, sub: str) -> IdentiteConnue | None:
+        ligne = (await self._connexion.execute(_CONNUE, {"emetteur": emetteur, "sub": sub})).one_or_none()
+        return None if ligne is None else msgspec.convert(ligne, IdentiteConnue, from_attributes=True)
+
+    async def semblable(self, empreinte: bytes) -> bool:
+        return bool((await self._connexion.execute(_SEMBLABLE, {"empreinte": empreinte})).scalar())
+
+    async def attacher(self, compte_id: UUID, identite: IdentiteRecue, empreinte: bytes | None) -> bool:
+        ordre = _cle(identite) | {"compte": compte_id, "fournisseur": identite.fournisseur, "empreinte": empreinte}
+        return (await self._connexion.execute(_ATTACHER, ordre)).rowcount == 1
+
+    async def revoir(self, identite: IdentiteRecue) -> None:
+        await self._connexion.execute(_REVOIR, _cle(identite))
+
+    async def identites(self, compte_id: UUID) -> list[IdentiteAttachee]:
+        lignes = (await self._connexion.execute(_IDENTITES, {"compte": compte_id})).all()
+        return [msgspec.convert(ligne, IdentiteAttachee, from_attributes=True) for ligne in lignes]
+
+    async def detacher(self, compte_id: UUID, fournisseur: Fournisseur) -> int:
+        return (await self._connexion.execute(_DETACHER, {"compte": compte_id, "fournisseur": fournisseur})).rowcount
+
+    async def noter_session(self, session_id: UUID, fournisseur: Fournisseur, jeton: bytes) -> None:
+        await self._connexion.execute(_NOTER, {"session": session_id, "fournisseur": fournisseur, "jeton": jeton})
+
+    async def jeton_de_session(self, session_id: UUID) -> tuple[Fournisseur, bytes] | None:
+        ligne = (await self._connexion.execute(_JETON, {"session": session_id})).one_or_none()
+        return None if ligne is None else (ligne.fournisseur, ligne.jeton_identite)
+
+    async def completer(self, compte_id: UUID, profil: Profil, provenances: Mapping[str, Provenance]) -> None:
+        ordre = {
+            "compte": compte_id,
+            "profil": msgspec.json.encode(profil).decode(),
+            "provenances": msgspec.json.encode(provenances).decode(),
+        }
+        await self._connexion.execute(_COMPLETER, ordre)
+
+
+def _cle(identite: IdentiteRecue) -> dict[str, Any]:
+    revendications = msgspec.json.encode(identite.revendications).decode()
+    return {"emetteur": identite.emetteur, "sub": identite.sub, "revendications": revendications}
+
+
+def _passage(ligne: Any) -> Passage | None:
+    return None if ligne is None else msgspec.convert(ligne, Passage, from_attributes=True)

@@ -1,0 +1,131 @@
+"""FranceConnect and ProConnect, as front ends call them; and the callback, which a browser opens."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, Router, delete, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, QueryParameter
+from msgspec import structs
+
+from app.http.acces import ouvert, porteur_de, porteur_facultatif
+from app.http.contexte import appel_de, langue_de
+from app.http.corps import RequeteJson
+from app.http.pages import page
+from app.http.sessions import cookies_de_session, exiger_origine
+from app.usecases import CasUtilisation
+from domain import erreurs
+from domain.federation import Fournisseur
+from domain.passage import (
+    AutorisationCreee,
+    DeconnexionPrete,
+    DemandeAutorisation,
+    DemandeDeconnexion,
+    DemandeEchange,
+    Resultat,
+    ResultatSession,
+)
+
+
+@post(
+    "/v1/franceconnect/autorisations",
+    operation_id="autoriserPassage",
+    opt=ouvert(
+        "public",
+        erreurs.FournisseurInactif,
+        erreurs.RetourRefuse,
+        erreurs.JetonInvalide,
+        erreurs.SessionFinie,
+        erreurs.ReauthentificationRequise,
+        erreurs.CguAReaccepter,
+        erreurs.TropDeDemandes,
+        erreurs.FournisseurIndisponible,
+    ),
+)
+async def autoriser(
+    data: JSONBody[DemandeAutorisation], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+) -> AutorisationCreee:
+    """Where to send the browser."""
+    porteur = porteur_facultatif(request) if data.intention == "rattachement" else None
+    return await cas.federations.autoriser(data, porteur, appel_de(request))
+
+
+@get("/v1/franceconnect/retour", include_in_schema=False, opt=ouvert("public"))
+async def retour(request: Request[Any, Any, State], cas: NamedDependency[CasUtilisation]) -> Response[str]:
+    """The provider's callback. It opens nothing by itself: the caller that left holds what is needed to go on."""
+    recus = {nom: request.query_params.get(nom) for nom in ("state", "code", "error", "iss")}
+    try:
+        adresse = await cas.federations.revenir(recus["state"] or "", recus["code"], recus["error"], recus["iss"])
+    except erreurs.PassageInconnu:
+        perdue = page("passage_perdu.html", LANGUE=langue_de(request))
+        perdue.status_code = 404
+        return perdue
+    return Response("", status_code=303, headers={"Location": adresse})
+
+
+@post(
+    "/v1/franceconnect/echanges",
+    status_code=200,
+    operation_id="echangerCode",
+    opt=ouvert(
+        "public",
+        erreurs.CodeEchangeInvalide,
+        erreurs.CompteIndisponible,
+        erreurs.EffacementEnCours,
+        erreurs.IdentiteDejaRattachee,
+        erreurs.SessionFinie,
+        erreurs.CguAReaccepter,
+        erreurs.OrigineRefusee,
+    ),
+)
+async def echanger(
+    data: JSONBody[DemandeEchange], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+) -> Response[Resultat]:
+    """What the identity opens."""
+    if data.cookie:
+        exiger_origine(request)
+    resultat = await cas.federations.echanger(data, appel_de(request))
+    if not (data.cookie and isinstance(resultat, ResultatSession)):
+        return Response(resultat)
+    nue, cookies = cookies_de_session(resultat.session)
+    return Response(structs.replace(resultat, session=nue), cookies=cookies)
+
+
+@delete(
+    "/v1/moi/franceconnect",
+    operation_id="detacherIdentite",
+    opt=ouvert(
+        "session",
+        erreurs.ReauthentificationRequise,
+        erreurs.CguAReaccepter,
+        erreurs.PassageInconnu,
+        erreurs.DernierMoyenDeConnexion,
+    ),
+)
+async def detacher(
+    request: RequeteJson,
+    cas: NamedDependency[CasUtilisation],
+    fournisseur: Annotated[
+        Fournisseur, QueryParameter(description="Celui dont les identités sont détachées.")
+    ] = "franceconnect",
+) -> None:
+    """Detaches a provider's identities, as long as another way in remains."""
+    await cas.federations.detacher(porteur_de(request), fournisseur)
+
+
+@post(
+    "/v1/franceconnect/deconnexions",
+    status_code=200,
+    operation_id="deconnecterPartout",
+    opt=ouvert("session", erreurs.RetourRefuse, erreurs.FournisseurIndisponible),
+)
+async def deconnecter(
+    data: JSONBody[DemandeDeconnexion], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+) -> DeconnexionPrete:
+    """Signs out here, and tells where to sign out of the provider."""
+    return await cas.federations.deconnecter(porteur_de(request), data.retour)
+
+
+routes = Router("/", route_handlers=[autoriser, retour, echanger, detacher, deconnecter], tags=["FranceConnect"])
