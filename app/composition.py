@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 from litestar import Litestar
 from litestar.types import ASGIApp
 from msgspec import structs
@@ -106,8 +107,17 @@ def asgi(settings: Settings) -> ASGIApp:
     return Bordure(litestar(settings))
 
 
-def litestar(settings: Settings, *, systeme: Systeme | None = None, hacheur: Hacheur | None = None) -> Litestar:
-    """The API, with its delivery worker unless the settings say otherwise. Nothing is opened before its lifespan."""
+def litestar(
+    settings: Settings,
+    *,
+    systeme: Systeme | None = None,
+    hacheur: Hacheur | None = None,
+    reseau: httpx.AsyncBaseTransport | None = None,
+) -> Litestar:
+    """The API, with its delivery worker unless the settings say otherwise. Nothing is opened before its lifespan.
+
+    `reseau`: stands for the network between the service and the identity providers.
+    """
     socle = Socle.poser(settings, systeme)
     hasher = hacheur or PasslibHasher(threads=_fils(settings))
     formats = FrenchFormats(domaines_d_essai=not settings.production)
@@ -119,7 +129,7 @@ def litestar(settings: Settings, *, systeme: Systeme | None = None, hacheur: Hac
         return Outils(formats, estimateur, socle.systeme.aujourdhui())
 
     documents = PgDocuments(lectures)
-    fournisseurs = _fournisseurs(settings, socle.systeme)
+    fournisseurs = _fournisseurs(settings, socle.systeme, reseau)
     ports = Ports(
         store=PgStore(socle.engine),
         dossier=PgDossier(lectures),
@@ -181,9 +191,12 @@ _PORTEES: dict[Fournisseur, str] = {
 }
 
 
-def _fournisseurs(settings: Settings, systeme: Systeme) -> dict[Fournisseur, OidcClient]:
+def _fournisseurs(
+    settings: Settings, systeme: Systeme, reseau: httpx.AsyncBaseTransport | None
+) -> dict[Fournisseur, OidcClient]:
     """Those that are configured; in development without any, the ones to try the service on."""
-    return {nom: OidcClient(config, systeme) for nom in _PORTEES if (config := _config(settings, nom)) is not None}
+    configs = {nom: _config(settings, nom) for nom in _PORTEES}
+    return {nom: OidcClient(config, systeme, reseau) for nom, config in configs.items() if config is not None}
 
 
 def _config(settings: Settings, nom: Fournisseur) -> ConfigOidc | None:
