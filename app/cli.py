@@ -60,7 +60,7 @@ def simulateur() -> object:
     """What the simulator's process serves."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-    from app.composition import simulateur as construire
+    from app.composition_fournisseurs import simulateur as construire
 
     return construire(charger(os.environ))
 

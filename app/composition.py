@@ -11,10 +11,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpx
 from litestar import Litestar
 from litestar.types import ASGIApp
 from msgspec import structs
@@ -25,7 +24,6 @@ from adapters.formats import FrenchFormats
 from adapters.gabarits import JinjaGabarits
 from adapters.jetons_acces import JoseJetonsAcces
 from adapters.mailbox import FileMailbox
-from adapters.oidc import ConfigOidc, OidcClient
 from adapters.passwords import PasslibHasher
 from adapters.postgres.connexions import PgConnexions
 from adapters.postgres.conservation import PgConservation
@@ -44,6 +42,7 @@ from adapters.strength import ZxcvbnEstimateur
 from adapters.system import RealSystem
 from adapters.twilio_sms import TwilioConfig, TwilioSender
 from app import __version__
+from app.composition_fournisseurs import clients
 from app.http import textes
 from app.http.app import Facade, creer
 from app.http.bordure import Bordure
@@ -54,16 +53,16 @@ from app.usecases.assemblage import Ports, assembler
 from app.usecases.distribution import Distribution
 from app.usecases.recuperations import Recuperateur
 from domain.activation import Canal
-from domain.federation import Fournisseur
 from domain.jetons import Trousseau
 from domain.limites import Reglage, Regulateur
 from domain.outils import Outils
 from domain.ports import Expediteur, Hacheur, Systeme
 
+if TYPE_CHECKING:
+    import httpx
+
 # Connections to PostgreSQL a process may hold: for transactions, and for the hot reads.
 _POOL, _POOL_LECTURES = 8, 4
-# Both sides are ours, on one machine, for trying.
-_CLIENT_D_ESSAI, _SECRET_D_ESSAI = "comptoir-essai", "secret-d-essai"
 # Well-formed and worthless: printing the document signs nothing.
 _CLE_DE_PAPIER = f"papier:{b64encode(bytes(32)).decode()}"
 
@@ -129,7 +128,7 @@ def litestar(
         return Outils(formats, estimateur, socle.systeme.aujourdhui())
 
     documents = PgDocuments(lectures)
-    fournisseurs = _fournisseurs(settings, socle.systeme, reseau)
+    fournisseurs = clients(settings, socle.systeme, reseau)
     ports = Ports(
         store=PgStore(socle.engine),
         dossier=PgDossier(lectures),
@@ -181,66 +180,6 @@ def litestar(
             yield
 
     return creer(facade, vie)
-
-
-# What a téléservice may ask of a person: the pivot identity, the usual name, an address to propose (franceconnect.gouv.fr,
-# partenaires.proconnect.gouv.fr). The raw birth date tells a presumed one.
-_PORTEES: dict[Fournisseur, str] = {
-    "franceconnect": "openid identite_pivot preferred_username email idp_birthdate",
-    "proconnect": "openid given_name usual_name email uid siret organization_label",
-}
-
-
-def _fournisseurs(
-    settings: Settings, systeme: Systeme, reseau: httpx.AsyncBaseTransport | None
-) -> dict[Fournisseur, OidcClient]:
-    """Those that are configured; in development without any, the ones to try the service on."""
-    configs = {nom: _config(settings, nom) for nom in _PORTEES}
-    return {nom: OidcClient(config, systeme, reseau) for nom, config in configs.items() if config is not None}
-
-
-def _config(settings: Settings, nom: Fournisseur) -> ConfigOidc | None:
-    emetteur = getattr(settings, f"{nom}_issuer")
-    redirection = f"{settings.origine}/v1/franceconnect/retour"
-    if emetteur is not None:
-        return ConfigOidc(
-            nom=nom,
-            emetteur=emetteur,
-            client_id=getattr(settings, f"{nom}_client_id"),
-            client_secret=getattr(settings, f"{nom}_client_secret"),
-            cle_privee=getattr(settings, f"{nom}_private_key"),
-            redirection=redirection,
-            algorithme=getattr(settings, f"{nom}_algorithm"),
-            portees=_PORTEES[nom],
-        )
-    if not settings.simule:
-        return None
-    chemin = "/proconnect/api/v2" if nom == "proconnect" else "/api/v2"
-    return ConfigOidc(
-        nom=nom,
-        emetteur=settings.origine_simulateur + chemin,
-        client_id=_CLIENT_D_ESSAI,
-        client_secret=_SECRET_D_ESSAI,
-        redirection=redirection,
-        portees=_PORTEES[nom],
-    )
-
-
-def simulateur(settings: Settings) -> Litestar:
-    """FranceConnect and ProConnect to try the service on; never in production."""
-    from app.simulateur.app import creer as creer_simulateur
-    from app.simulateur.config import ClientEnregistre, ConfigSimulateur
-
-    if not settings.simule:
-        raise RuntimeError("the simulator is for development")
-    client = ClientEnregistre(
-        client_id=_CLIENT_D_ESSAI,
-        secret=_SECRET_D_ESSAI,
-        redirections=(f"{settings.origine}/v1/franceconnect/retour",),
-        apres_deconnexion=tuple(settings.retours),
-        nom=settings.service_name,
-    )
-    return creer_simulateur(ConfigSimulateur(origine=settings.origine_simulateur, clients=(client,)))
 
 
 def distribution(socle: Socle) -> tuple[Distribution, Mapping[Canal, Expediteur]]:

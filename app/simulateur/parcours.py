@@ -99,7 +99,7 @@ async def deconnecter(request: Requete, op: NamedDependency[Fournisseur]) -> Res
     if manquants := {nom for nom in op.regles.deconnexion if not champs.get(nom)}:
         raise RefusPage(op.regles.code_requete, f"paramètres absents : {', '.join(sorted(manquants))}")
     indice = op.cles.relire(champs["id_token_hint"])
-    client = op.clients.get(str(indice.get("aud"))) if indice and indice.get("iss") == op.emetteur else None
+    client = op.clients.get(str(indice.get("aud"))) if indice else None
     if client is None:
         raise RefusPage(op.regles.code_requete, "id_token_hint n'a pas été émis ici")
     apres = champs.get("post_logout_redirect_uri", "")
