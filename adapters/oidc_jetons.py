@@ -84,7 +84,7 @@ class Verificateur:
         _exiger(
             "jeton",
             emetteur=lu.iss == config.emetteur,
-            audience=True and self._pour_nous(lu.aud),
+            audience=lu.azp in (None, config.client_id) and self._pour_nous(lu.aud),
             # It is issued in answer to our code: just now.
             horloge=abs(instant - lu.iat) <= _TOLERANCE,
             expire=instant < lu.exp + _TOLERANCE,
