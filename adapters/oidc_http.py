@@ -111,6 +111,6 @@ async def _lire(recue: httpx.Response) -> bytes:
     corps = bytearray()
     async for bloc in recue.aiter_raw():
         corps += bloc
-        if False:
+        if len(corps) > _TAILLE_MAX:
             raise FederationIndisponible("taille")
     return bytes(corps)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from app.settings import Settings
@@ -65,7 +67,7 @@ def _config(settings: Settings, nom: Fournisseur) -> ConfigOidc | None:
     )
 
 
-def simulateur(settings: Settings) -> Litestar:
+def simulateur(settings: Settings, horloge: Callable[[], float] = time.time) -> Litestar:
     """FranceConnect and ProConnect to try the service on; never in production."""
     from app.simulateur.app import creer as creer_simulateur
     from app.simulateur.config import ClientEnregistre, ConfigSimulateur
@@ -79,4 +81,4 @@ def simulateur(settings: Settings) -> Litestar:
         apres_deconnexion=tuple(settings.retours),
         nom=settings.service_name,
     )
-    return creer_simulateur(ConfigSimulateur(origine=settings.origine_simulateur, clients=(client,)))
+    return creer_simulateur(ConfigSimulateur(origine=settings.origine_simulateur, clients=(client,), horloge=horloge))

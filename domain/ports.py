@@ -62,7 +62,6 @@ class Verification(Struct, frozen=True):
         return f"Verification(juste={self.juste})"
 
 
-@runtime_checkable
 class Coffre(Protocol):
     """What must be read again but not lie in the clear."""
 
@@ -73,6 +72,7 @@ class Coffre(Protocol):
         ...
 
 
+@runtime_checkable
 class JetonsAcces(Protocol):
     """Access tokens (RFC 9068): ES256, verified by anyone through the public keys."""
 

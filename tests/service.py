@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,32 +20,45 @@ from adapters.mailbox import FileMailbox
 from adapters.passwords import PasslibHasher
 from adapters.system import RealSystem
 from app.composition import Socle, distribution, fermer, litestar
+from app.composition_fournisseurs import simulateur as simuler
 from app.http.bordure import Bordure
 from app.settings import Settings
 from domain.activation import CANAUX
 from domain.ports import MessageRecu
+from tests.builders import demande_federee
 from tests.openapi import conforme
+from tests.simulation import Reseau, parcourir
+
+# Where a front end has itself sent back, and its PKCE secret.
+RETOUR, VERIFIEUR = "https://compte.exemple.fr/dev/franceconnect", "verifieur-d-essai-" + "v" * 32
 
 
 class SystemeDecale(RealSystem):
     """The real one, its clock ahead by as much as the database's."""
 
     avance = timedelta()
+    arret: int | None = None
 
     def instant(self) -> int:
-        return super().instant() + int(self.avance.total_seconds())
+        return super().instant() + int(self.avance.total_seconds()) if self.arret is None else self.arret
 
 
 class Service:
-    def __init__(self, settings: Settings, *, adresse: str = "192.0.2.10") -> None:
-        self.settings, self._adresse = settings, adresse
+    """With `simulateur`, the simulated identity providers too, by the same clock, across a network that a test may cut."""
+
+    def __init__(
+        self, settings: Settings, *, adresse: str = "192.0.2.10", passes: int = 1, simulateur: bool = False
+    ) -> None:
+        self.settings, self._adresse, self._passes, self._simule = settings, adresse, passes, simulateur
         self._avance = timedelta()
         self._systeme = SystemeDecale()
         self._pile = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         # The smallest argon2 there is: what is tested here is not the hash.
-        app = litestar(self.settings, systeme=self._systeme, hacheur=PasslibHasher(threads=2, memoire=8, passes=1))
+        hacheur = PasslibHasher(threads=2, memoire=8, passes=self._passes)
+        self.reseau = Reseau(simuler(self.settings, self._systeme.instant) if self._simule else None)
+        app = litestar(self.settings, systeme=self._systeme, hacheur=hacheur, reseau=self.reseau)
         await self._pile.enter_async_context(_vie(app))
         transport = httpx.ASGITransport(app=Bordure(app), client=(self._adresse, 40000), raise_app_exceptions=False)  # type: ignore[arg-type]
         self.http = await self._pile.enter_async_context(
@@ -119,7 +134,7 @@ class Service:
         return inscription
 
     async def connecter(
-        self, identifiant: str, mot_de_passe: str, *, entetes: dict[str, str] = {}, **options: Any
+        self, identifiant: str, mot_de_passe: str, *, entetes: dict[str, str] | None = None, **options: Any
     ) -> httpx.Response:
         corps = {"identifiant": identifiant, "mot_de_passe": mot_de_passe} | options
         return await self.http.post("/v1/sessions", json=corps, headers=entetes)
@@ -129,6 +144,19 @@ class Service:
         assert reponse.status_code == 201, reponse.text
         session: dict[str, Any] = reponse.json()
         return session
+
+    async def entre(self, demande: dict[str, Any], canal: str = "email", **options: Any) -> dict[str, Any]:
+        """Signed up, activated by this channel, signed in: the session."""
+        inscription = await self.actif(demande, canal)
+        return await self.connecte(inscription["identifiant"], demande["mot_de_passe"], **options)
+
+    async def prouver(self, session: dict[str, Any], canal: str, valeur: str) -> None:
+        """This address or number (E.164) becomes the account's, proven. The session is recent."""
+        demande = await self.appeler(session, "POST", "/v1/moi/contacts", {"canal": canal, "valeur": valeur})
+        assert demande.status_code == 202, demande.text
+        essai = {"code": await self.code(valeur)}
+        reponse = await self.appeler(session, "POST", f"/v1/moi/contacts/{demande.json()['id']}/essais", essai)
+        assert reponse.status_code == 200, reponse.text
 
     async def rafraichir(self, jeton: str | None, **entetes: str) -> httpx.Response:
         return await self.http.post("/v1/sessions/rafraichissements", json={"jeton_rafraichissement": jeton}, headers=entetes)
@@ -156,6 +184,65 @@ class Service:
         """`preuve`: `jeton`, or `id` and `code`."""
         corps = preuve | {"mot_de_passe": mot_de_passe}
         return await self.http.post("/v1/recuperations/mot-de-passe/confirmations", json=corps)
+
+    # By FranceConnect or ProConnect
+
+    async def autoriser(
+        self,
+        intention: str = "connexion",
+        fournisseur: str = "franceconnect",
+        session: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> httpx.Response:
+        """`changes`: of the body; `verifieur` stands for the challenge it gives."""
+        defi = changes.pop("code_challenge", None) or _defi(changes.pop("verifieur", VERIFIEUR))
+        corps = {"intention": intention, "fournisseur": fournisseur, "retour": RETOUR, "code_challenge": defi} | changes
+        entetes = bearer(session) if session else {}
+        return await self.http.post("/v1/franceconnect/autorisations", json=corps, headers=entetes)
+
+    async def chez_le_fournisseur(
+        self, intention: str = "connexion", login: str = "test", fournisseur: str = "franceconnect", **autres: Any
+    ) -> str:
+        """Leaves, and goes through the provider's pages in a browser of its own: the callback's address, not opened yet."""
+        idp = autres.pop("idp", None)
+        depart = await self.autoriser(intention, fournisseur, **autres)
+        assert depart.status_code == 201, depart.text
+        async with self.reseau.navigateur() as navigateur:
+            return await parcourir(navigateur, depart.json()["url"], login, idp=idp)
+
+    async def revenir(self, rappel: str) -> dict[str, str]:
+        """Opens the callback: what the front end reads in the address it is given back."""
+        reponse = await self.http.get(rappel)
+        assert reponse.status_code == 303, reponse.text
+        recue = httpx.URL(reponse.headers["location"])
+        assert str(recue.copy_with(query=None)) == RETOUR
+        return dict(recue.params)
+
+    async def echanger(self, code: str, verifieur: str = VERIFIEUR, **options: Any) -> httpx.Response:
+        corps = {"code": code, "code_verifier": verifieur} | options
+        return await self.http.post("/v1/franceconnect/echanges", json=corps)
+
+    async def tenter(self, *aller: Any, **autres: Any) -> httpx.Response:
+        """The whole passage, `chez_le_fournisseur`'s arguments; the answer of the exchange."""
+        recus = await self.revenir(await self.chez_le_fournisseur(*aller, **autres))
+        return await self.echanger(recus["code"])
+
+    async def passer(self, *aller: Any, **autres: Any) -> dict[str, Any]:
+        reponse = await self.tenter(*aller, **autres)
+        assert reponse.status_code == 200, reponse.text
+        resultat: dict[str, Any] = reponse.json()
+        return resultat
+
+    async def prerempli(self, login: str = "test", fournisseur: str = "franceconnect", **autres: Any) -> dict[str, Any]:
+        """Of somebody unknown: what pre-fills their sign-up."""
+        inscription: dict[str, Any] = (await self.passer("inscription", login, fournisseur, **autres))["inscription"]
+        return inscription
+
+    async def adherer(self, login: str = "test", **changes: Any) -> dict[str, Any]:
+        """Signed up by FranceConnect and activated, without a password; the session that FranceConnect opens."""
+        await self.actif(demande_federee(await self.prerempli(login), **changes))
+        session: dict[str, Any] = (await self.passer("connexion", login))["session"]
+        return session
 
     # Levers
 
@@ -191,6 +278,11 @@ class Service:
         """Stops the database's clock: an edge is exact, however slow the machine."""
         await self._regler(f"timestamptz ''{instant.isoformat()}''")
 
+    async def figer(self, instant: datetime) -> None:
+        """Stops both clocks there, the database's and the access tokens'."""
+        self._systeme.arret = int(instant.timestamp())
+        await self.arreter_horloge(instant)
+
     async def _regler(self, expression: str) -> None:
         await self.sql.execute(
             f"create or replace function horloge() returns timestamptz language sql volatile as 'select {expression}'"
@@ -221,6 +313,11 @@ async def _vie(app: Litestar) -> AsyncIterator[None]:
     finally:
         fin.set()
         await tache
+
+
+def _defi(verifieur: str) -> str:
+    """RFC 7636, S256."""
+    return urlsafe_b64encode(sha256(verifieur.encode()).digest()).rstrip(b"=").decode()
 
 
 def bearer(session: dict[str, Any]) -> dict[str, str]:

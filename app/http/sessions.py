@@ -117,9 +117,11 @@ async def fermer(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> 
 
 
 @delete("/v1/sessions/{id:uuid}", operation_id="fermerAutreSession", opt=ouvert("session", erreurs.SessionInconnue))
-async def fermer_autre(id: FromPath[UUID], request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> None:
-    """Ends one session of the account."""
-    await cas.sessions.terminer(porteur_de(request), id)
+async def fermer_autre(id: FromPath[UUID], request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> Response[None]:
+    """Ends one session of the account, possibly this one."""
+    porteur = porteur_de(request)
+    await cas.sessions.terminer(porteur, id)
+    return _sans_cookie(request) if id == porteur.session_id else Response(None, status_code=204)
 
 
 @delete("/v1/sessions", operation_id="fermerToutesSessions", opt=ouvert("session"))
