@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from domain import champs
+from domain.compte import Langue
 from domain.erreurs import ErreurChamp
 from domain.inscription import LISTES, Accord
 from domain.juridique import AGE_CONSENTEMENT, Acte, Nature, Par, Version
@@ -66,6 +67,7 @@ class ActeVue(Struct, frozen=True, kw_only=True):
     version: str
     sha256: Annotated[str, Meta(description="Du texte en vigueur alors, en UTF-8.")]
     par: Annotated[Par, Meta(description="`conjoint` : le mineur et le titulaire de l'autorité parentale.")]
+    langue: Annotated[Langue, Meta(description="Dans laquelle le texte fut présenté.")]
     fait_le: datetime
 
 

@@ -27,6 +27,7 @@ class MessageEnvoye(Struct, frozen=True, kw_only=True):
     modele: str
     canal: Canal
     etat: str
+    destination: Annotated[str | None, Meta(description="`null` pour un message adressé à quelqu'un d'autre.")]
     demande_le: datetime
     envoye_le: datetime | None
 

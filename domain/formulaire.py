@@ -155,7 +155,11 @@ def _lire_texte(brut: Any, type_: mi.StrType, outils: Outils, regle: Regle | Non
         raise ValeurInvalide("trop_long", max=type_.max_length)
     if type_.min_length is not None and len(texte) < type_.min_length:
         raise ValeurInvalide("vide" if not texte else "trop_court", min=type_.min_length)
-    return regle(texte, outils) if regle else texte
+    if regle:
+        return regle(texte, outils)
+    if type_.pattern is not None and not re.search(type_.pattern, texte):
+        raise ValeurInvalide("forme_invalide")
+    return texte
 
 
 def _hors_plan(texte: str) -> bool:

@@ -123,7 +123,7 @@ class DemandeDeconnexion(Struct, frozen=True, kw_only=True, forbid_unknown_field
 class DeconnexionPrete(Struct, frozen=True, kw_only=True):
     """La session est finie ici ; l'adresse ferme celle du fournisseur."""
 
-    url: Annotated[str | None, Meta(description="`null` : cette session ne venait d'aucun fournisseur.")]
+    url: Annotated[str | None, Meta(description="`null` : cette session ne venait d'aucun fournisseur, ou il ne répond pas.")]
 
 
 class Passage(Struct, frozen=True, kw_only=True):
@@ -150,10 +150,17 @@ class IdentiteConnue(Struct, frozen=True, kw_only=True):
 
 
 _CIVILITES = {"female": "madame", "male": "monsieur"}
+_UN_CITOYEN = {
+    "type": "citoyen",
+    "civilite": "non_precisee",
+    "nom_naissance": "Nom",
+    "prenom": None,
+    "date_naissance": "2000-01-01",
+}
 
 
 def preremplir(identite: IdentiteRecue, outils: Outils) -> tuple[dict[str, Any], dict[str, Provenance]]:
-    """The fields of a profile that an identity gives, and where each comes from.
+    """The fields of a profile that an identity gives, written as a form's would be, and where each comes from.
 
     What FranceConnect took from the civil-status register is verified and locked; the rest is proposed. A value that our own
     rules refuse is left to be typed.
@@ -163,9 +170,10 @@ def preremplir(identite: IdentiteRecue, outils: Outils) -> tuple[dict[str, Any],
     profil: dict[str, Any] = {}
     provenances: dict[str, Provenance] = {}
     for nom, (valeur, certifie) in lus.items():
-        if citoyen and not _acceptable(nom, valeur, outils):
+        try:
+            profil[nom] = _normalise(nom, valeur, outils) if citoyen else valeur
+        except ChampsInvalides:
             continue
-        profil[nom] = valeur
         provenances[nom] = Provenance(source=identite.fournisseur, verifie=certifie, verrouille=certifie)
     return profil, provenances
 
@@ -203,13 +211,10 @@ def _professionnel(r: Mapping[str, Any]) -> dict[str, tuple[Any, bool]]:
     return lus
 
 
-def _acceptable(nom: str, valeur: Any, outils: Outils) -> bool:
-    """By the field's own rule, the other fields set aside."""
-    try:
-        lire({"type": "citoyen", nom: valeur}, Citoyen, outils)
-    except ChampsInvalides as refus:
-        return not any(e.pointer == f"/{nom}" for e in refus.erreurs)
-    return True
+def _normalise(nom: str, valeur: Any, outils: Outils) -> Any:
+    """By the field's own rule, the other fields being right. Refusal: `ChampsInvalides`."""
+    lu: dict[str, Any] = msgspec.to_builtins(lire(_UN_CITOYEN | {nom: valeur}, Citoyen, outils))
+    return lu[nom]
 
 
 def fautes_de_verrou(profil: Profil, attendu: Mapping[str, Any], provenances: Mapping[str, Provenance]) -> list[ErreurChamp]:

@@ -46,9 +46,7 @@ class SystemeDecale(RealSystem):
 class Service:
     """With `simulateur`, the simulated identity providers too, by the same clock, across a network that a test may cut."""
 
-    def __init__(
-        self, settings: Settings, *, adresse: str = "192.0.2.10", passes: int = 1, simulateur: bool = False
-    ) -> None:
+    def __init__(self, settings: Settings, *, adresse: str = "192.0.2.10", passes: int = 1, simulateur: bool = False) -> None:
         self.settings, self._adresse, self._passes, self._simule = settings, adresse, passes, simulateur
         self._avance = timedelta()
         self._systeme = SystemeDecale()
@@ -218,9 +216,12 @@ class Service:
         assert str(recue.copy_with(query=None)) == RETOUR
         return dict(recue.params)
 
-    async def echanger(self, code: str, verifieur: str = VERIFIEUR, **options: Any) -> httpx.Response:
+    async def echanger(
+        self, code: str, verifieur: str = VERIFIEUR, *, origine: str | None = None, **options: Any
+    ) -> httpx.Response:
         corps = {"code": code, "code_verifier": verifieur} | options
-        return await self.http.post("/v1/franceconnect/echanges", json=corps)
+        entetes = {"Origin": origine} if origine else {}
+        return await self.http.post("/v1/franceconnect/echanges", json=corps, headers=entetes)
 
     async def tenter(self, *aller: Any, **autres: Any) -> httpx.Response:
         """The whole passage, `chez_le_fournisseur`'s arguments; the answer of the exchange."""

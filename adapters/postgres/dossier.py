@@ -28,12 +28,13 @@ _ACTIVITES = """
 """
 _ACTES = """
     select id, nature, objet, valeur, document_code as document, document_version as version,
-           document_sha256 as sha256, par, fait_le
+           document_sha256 as sha256, par, langue, fait_le
       from actes_juridiques where compte_id = $1 and id < $2 order by id desc limit $3
 """
 _MESSAGES = """
-    select modele, canal, livraison as etat, cree_le as demande_le, envoye_le
-      from outbox where compte_id = $1 order by cree_le desc
+    select o.modele, o.canal, o.livraison as etat, o.cree_le as demande_le, o.envoye_le,
+           case when o.modele <> 'accord_parental' then coalesce(j.destination, o.destination) end as destination
+      from outbox o left join jetons j on j.id = o.jeton_id where o.compte_id = $1 order by o.cree_le desc
 """
 _DERNIER = 2**63 - 1
 

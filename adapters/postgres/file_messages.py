@@ -37,7 +37,7 @@ _LOUER = text(
       from louee l join comptes c on c.id = l.compte_id left join jetons j on j.id = l.jeton_id
       left join lateral (
         select array_agg(a.identifiant order by a.identifiant) as identifiants
-          from contacts k join comptes a on a.id = k.compte_id and a.etat = 'actif'
+          from contacts k join comptes a on a.id = k.compte_id and a.etat = 'actif' and a.effacement_le is null
          where l.modele = 'identifiants' and k.nature = 'email' and k.verifie_le is not null
            and lower(k.valeur collate "C") = lower(l.destination collate "C")) i on true
     """

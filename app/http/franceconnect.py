@@ -119,7 +119,7 @@ async def detacher(
     "/v1/franceconnect/deconnexions",
     status_code=200,
     operation_id="deconnecterPartout",
-    opt=ouvert("session", erreurs.RetourRefuse, erreurs.FournisseurIndisponible),
+    opt=ouvert("session", erreurs.RetourRefuse),
 )
 async def deconnecter(
     data: JSONBody[DemandeDeconnexion], request: RequeteJson, cas: NamedDependency[CasUtilisation]

@@ -28,6 +28,8 @@ _ATTENTE_MAX = 25
         "public",
         erreurs.IdentifiantIndisponible,
         erreurs.DocumentPerime,
+        erreurs.JetonIdentiteInvalide,
+        erreurs.IdentiteDejaRattachee,
         erreurs.TropDeDemandes,
         erreurs.Sature,
         idempotente=True,

@@ -108,6 +108,9 @@ class Contacts:
             await tx.sessions.terminer_toutes(jeton.compte_id, "contact_retabli")
             await tx.registre.noter(jeton.compte_id, Activite(nature="contact_retabli", details=_details(jeton)))
             await tx.avis.avertir(jeton.compte_id, "contact_retabli", partout=True)
+            if jeton.canal == "email":
+                # As a reset by this address would: a mobile that the intruder proved must not choose the password first.
+                await tx.titulaires.demettre(jeton.compte_id, "sms")
             suite = self._ouvreur.jeton(jeton.compte_id, "mot_de_passe", jeton.canal, jeton.destination)
             await self._ouvreur.avis(tx, suite, {})
 

@@ -212,7 +212,7 @@ class Federations:
             await tx.avis.avertir(titulaire.id, "identite_detachee", {"fournisseur": fournisseur}, partout=True)
 
     async def deconnecter(self, porteur: Porteur, retour: str) -> DeconnexionPrete:
-        """Ends the session here; the address ends the provider's. Refusals: `RetourRefuse`, `FournisseurIndisponible`."""
+        """Ends the session here; the address ends the provider's. Refusals: `RetourRefuse`, `SessionFinie`."""
         self._exiger_retour(retour)
         async with self._store.transaction() as tx:
             exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
@@ -227,7 +227,8 @@ class Federations:
             state = self._trousseau.state(self._systeme.nouvel_id())
             return DeconnexionPrete(url=await fournisseur.adresse_deconnexion(clair.decode(), state, retour))
         except FederationIndisponible:
-            raise FournisseurIndisponible(_REPRISE) from None
+            # Signing out here must not wait for anybody.
+            return DeconnexionPrete(url=None)
 
     async def _rattacher(self, tx: Transaction, passage: Passage, identite: IdentiteRecue) -> ResultatRattachement:
         """The session that left must still live: a proof does not outlive its account's sign-out, reset or suspension."""

@@ -1,0 +1,447 @@
+"""Mailing choices and the ledger that keeps them, ways out without signing in, newer texts, a minor's joint consent."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import httpx
+import pytest
+
+from domain.inscription import LISTES
+from tests.builders import MOT_DE_PASSE, VERSION, Corps, un_citoyen, une_demande
+from tests.openapi import operations
+from tests.service import Service, champs_fautifs, publier, refus
+
+EMAIL, GARANT = "ines@exemple.fr", "parent@exemple.fr"
+RIEN: Corps = dict.fromkeys(LISTES, False)
+TOUT: Corps = dict.fromkeys(LISTES, True)
+SUIVANTE = "2026-11-bis"
+
+
+async def choisir(service: Service, session: Corps, garant: str | None = None, **choix: Any) -> httpx.Response:
+    """The lists named, and none of the others."""
+    corps: Corps = RIEN | choix | ({"email_representant_legal": garant} if garant else {})
+    return await service.appeler(session, "PUT", "/v1/moi/diffusion", corps)
+
+
+async def registre(service: Service, session: Corps, suite: str = "?limite=100") -> list[Corps]:
+    reponse = await service.appeler(session, "GET", f"/v1/moi/consentements{suite}")
+    assert reponse.status_code == 200
+    actes: list[Corps] = reponse.json()["actes"]
+    return actes
+
+
+def consentis(actes: list[Corps]) -> list[tuple[str, bool, str]]:
+    """The consents, oldest first."""
+    return [
+        (a["objet"].removeprefix("diffusion."), a["valeur"], a["par"]) for a in actes[::-1] if a["nature"] == "consentement"
+    ]
+
+
+async def diffusion(service: Service, session: Corps) -> dict[str, bool]:
+    choix: dict[str, bool] = (await service.moi(session))["diffusion"]
+    return choix
+
+
+async def quitter(service: Service, jeton: str, **listes: str) -> httpx.Response:
+    return await service.http.post("/v1/desinscriptions", json={"jeton": jeton} | listes)
+
+
+async def sortie(service: Service, email: str = EMAIL) -> tuple[str, str, str]:
+    """The way out of the newest confirmation: its address, what it closes, its token."""
+    texte = next(m.texte for m in await service.messages(email) if "/desinscription/" in m.texte)
+    trouve = re.search(r"https://compte\.exemple\.fr(/desinscription/(\w+)/([\w-]+))", texte)
+    assert trouve
+    return trouve[1], trouve[2], trouve[3]
+
+
+async def test_choices_take_effect_at_once_and_only_what_changes_leaves_a_line(service: Service) -> None:
+    session = await service.entre(une_demande())
+    reponse = await choisir(service, session, email=True, alertes=True)
+    assert (reponse.status_code, reponse.json()) == (200, RIEN | {"email": True, "alertes": True, "accord_parental": None})
+    assert await diffusion(service, session) == RIEN | {"email": True, "alertes": True}
+    await choisir(service, session, email=True, alertes=True)
+    await choisir(service, session, email=True, sms=True)
+
+    actes = await registre(service, session)
+    changes = [("email", True), ("alertes", True), ("sms", True), ("alertes", False)]
+    assert consentis(actes) == [(liste, valeur, "titulaire") for liste, valeur in changes]
+    # Beside them, each as what it is, what was ticked at sign-up; all tied to a text, by its hash.
+    assert [(a["nature"], a["objet"]) for a in actes[-2:]] == [("prise_de_connaissance", "rgpd"), ("acceptation", "cgu")]
+    for acte in actes:
+        texte = await service.http.get(f"/v1/documents-legaux/{acte['document']}/versions/{acte['version']}")
+        assert (acte["version"], acte["sha256"]) == (VERSION, texte.json()["sha256"])
+    assert [a["fait_le"] for a in actes] == sorted((a["fait_le"] for a in actes), reverse=True)
+
+
+async def test_the_four_choices_are_made_at_once_and_none_is_supposed(service: Service) -> None:
+    session = await service.entre(une_demande())
+    for corps, fautes in (
+        ({}, {f"/{liste}": "requis" for liste in LISTES}),
+        (TOUT | {"sms": "oui", "alertes": None}, {"/sms": "booleen_attendu", "/alertes": "non_nul"}),
+        (TOUT | {"tout": True}, {"/tout": "champ_inconnu"}),
+        (TOUT | {"email_representant_legal": GARANT}, {"/email_representant_legal": "representant_inutile"}),
+    ):
+        assert champs_fautifs(await service.appeler(session, "PUT", "/v1/moi/diffusion", corps)) == fautes
+    assert await diffusion(service, session) == RIEN
+
+
+async def test_of_choices_made_at_once_the_last_holds_and_the_ledger_tells_each_change_once(service: Service) -> None:
+    session = await service.entre(une_demande())
+    await asyncio.gather(*(choisir(service, session, sms=n % 2 == 0) for n in range(8)))
+    lignes = [valeur for _, valeur, _ in consentis(await registre(service, session))]
+    # On, off, on…: never the same thing twice in a row.
+    assert lignes == [n % 2 == 0 for n in range(len(lignes))]
+    assert (await diffusion(service, session))["sms"] == (lignes[-1] if lignes else False)
+
+
+async def test_the_ledger_is_read_page_by_page(service: Service) -> None:
+    session = await service.entre(une_demande(diffusion=TOUT))
+    await choisir(service, session)
+    tous = await registre(service, session)
+    lus: list[Corps] = []
+    suite = "?limite=4"
+    while suite:
+        page = (await service.appeler(session, "GET", f"/v1/moi/consentements{suite}")).json()
+        lus += page["actes"]
+        suite = f"?limite=4&apres={page['suivant']}" if page["suivant"] else ""
+    assert lus == tous
+    assert len(tous) == 10
+    for suite, attendu in (("?limite=0", (400, "requete_invalide")), ("?apres=M547361765H", (422, "reference_malformee"))):
+        assert refus(await service.appeler(session, "GET", f"/v1/moi/consentements{suite}")) == attendu
+
+
+async def test_the_application_itself_cannot_rewrite_the_ledger(service: Service) -> None:
+    await service.actif(une_demande(diffusion=TOUT))
+    application = await asyncpg.connect(service.settings.database_url)
+    try:
+        for ordre in (
+            "update actes_juridiques set valeur = not valeur",
+            "delete from actes_juridiques",
+            "truncate actes_juridiques",
+            "alter table actes_juridiques disable trigger all",
+            "update documents_juridiques set texte = ''",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await application.execute(ordre)
+    finally:
+        await application.close()
+    # Nor, by itself, whoever owns the table.
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await service.sql.execute("update actes_juridiques set valeur = false")
+    assert await service.sql.fetchval("select bool_and(valeur) from actes_juridiques")
+
+
+async def test_what_is_added_is_confirmed_by_mail_with_its_way_out_and_what_is_left_is_not(service: Service) -> None:
+    session = await service.entre(une_demande())
+    await choisir(service, session, lettre_actualite=True)
+    message = (await service.messages(EMAIL))[0]
+    assert message.objet == "Votre abonnement Comptoir"
+    assert "Lettre d'actualité" in message.texte
+    assert (await sortie(service))[1] == "lettre_actualite"
+    await choisir(service, session, **TOUT)
+    assert (await sortie(service))[1] == "toutes"
+    avant = len(await service.messages())
+    await choisir(service, session)
+    assert len(await service.messages()) == avant
+
+
+async def test_an_address_that_is_not_proven_is_sent_no_confirmation(service: Service) -> None:
+    session = await service.entre(une_demande(), "sms")
+    assert (await choisir(service, session, **TOUT)).status_code == 200
+    assert await service.messages(EMAIL) == []
+
+
+async def test_one_leaves_the_lists_of_a_mail_without_signing_in_as_often_as_one_likes(service: Service) -> None:
+    session = await service.entre(une_demande())
+    await choisir(service, session, sms=True)
+    await choisir(service, session, **TOUT)
+    page, listes, jeton = await sortie(service)
+    for _ in range(3):
+        reponse = await quitter(service, jeton, listes=listes)
+        assert (reponse.status_code, reponse.json()) == (200, {"listes": list(LISTES)})
+        # Nothing of the person in what a bearer of the link is told, and no session.
+        assert not {"set-cookie", "authorization"} & set(reponse.headers)
+    assert await diffusion(service, session) == RIEN
+    lignes = consentis(await registre(service, session))
+    assert lignes[-4:] == [(liste, False, "titulaire") for liste in LISTES]
+    assert len(lignes) == 8
+    # In again, and out by the one click of a mail service, at the address the mail gives.
+    await choisir(service, session, alertes=True)
+    assert (await service.http.get(page)).status_code == 200
+    assert (await diffusion(service, session))["alertes"] is True
+    un_clic = await service.http.post(page, data={"List-Unsubscribe": "One-Click"})
+    assert un_clic.status_code == 200
+    assert await diffusion(service, session) == RIEN
+
+
+async def test_a_way_out_of_one_list_leaves_that_one_alone(service: Service) -> None:
+    session = await service.entre(une_demande())
+    await choisir(service, session, lettre_actualite=True)
+    _, listes, jeton = await sortie(service)
+    await choisir(service, session, **TOUT)
+    # Its token opens no other list.
+    for autres in ("toutes", "email", "sms", "alertes"):
+        assert refus(await quitter(service, jeton, listes=autres)) == (422, "lien_invalide")
+    assert refus(await quitter(service, jeton)) == (422, "lien_invalide")
+    assert (await quitter(service, jeton, listes=listes)).json() == {"listes": ["lettre_actualite"]}
+    assert await diffusion(service, session) == TOUT | {"lettre_actualite": False}
+
+
+async def test_a_forged_way_out_or_somebody_else_s_leaves_nothing_of_mine(service: Service) -> None:
+    session = await service.entre(une_demande())
+    autre = await service.entre(une_demande(identifiant="une.autre", email="autre@exemple.fr"))
+    for celle in (session, autre):
+        await choisir(service, celle, **TOUT)
+    jeton = (await sortie(service))[2]
+    for faux in (jeton[:-1] + ("A" if jeton[-1] != "A" else "B"), jeton[:-4], "x", autre["jeton_rafraichissement"]):
+        assert refus(await quitter(service, faux)) == (422, "lien_invalide")
+    assert champs_fautifs(await quitter(service, jeton, listes="poste")) == {"/listes": "valeur_inconnue"}
+    assert (await quitter(service, (await sortie(service, "autre@exemple.fr"))[2])).status_code == 200
+    assert (await diffusion(service, session), await diffusion(service, autre)) == (TOUT, RIEN)
+
+
+async def test_one_leaves_the_lists_of_a_suspended_account_too_and_of_an_erased_one_calmly(service: Service) -> None:
+    await choisir(service, await service.entre(une_demande()), **TOUT)
+    _, listes, jeton = await sortie(service)
+    await service.sql.execute("update comptes set etat = 'suspendu'")
+    assert (await quitter(service, jeton, listes=listes)).status_code == 200
+    await service.sql.execute("update comptes set etat = 'actif'")
+    assert await diffusion(service, await service.connecte("ines.dupont", MOT_DE_PASSE)) == RIEN
+    await service.sql.execute("select effacer_compte(id, '1 day') from comptes")
+    lignes = await service.compter("actes_juridiques")
+    assert (await quitter(service, jeton, listes=listes)).status_code == 200
+    assert (await service.compter("actes_juridiques"), await service.compter("activites")) == (lignes, 0)
+
+
+# What goes on under an outdated CGU: leaving, being safe, and accepting the newer one.
+EXEMPTES = {
+    "accepterDocuments", "deconnecterPartout", "effacerMoi", "fermerAutreSession", "fermerSession", "fermerToutesSessions",
+    "reauthentifier",
+}  # fmt: skip
+ECRITURES: dict[str, Corps | None] = {
+    "detacherIdentite": None,
+    "modifierMoi": {"langue": "en"},
+    "changerMotDePasse": {"mot_de_passe_actuel": MOT_DE_PASSE, "mot_de_passe": "Cyprès?29galet"},
+    "changerIdentifiant": {"mot_de_passe": MOT_DE_PASSE, "identifiant": "ines.le-goff"},
+    "demanderContact": {"canal": "email", "valeur": "nouvelle@exemple.fr"},
+    "prouverContact": {"code": "123456"},
+    "choisirDiffusion": TOUT,
+}
+
+
+async def test_under_a_newer_cgu_every_write_waits_for_it_and_reads_go_on(service: Service) -> None:
+    session = await service.entre(une_demande())
+    contact = (await service.appeler(session, "POST", "/v1/moi/contacts", {"canal": "email", "valeur": "b@exemple.fr"})).json()
+    code = await service.code("b@exemple.fr")
+    await publier(service, SUIVANTE, "Texte neuf.")
+    avant = await service.moi(session)
+    assert avant["acceptations"] == {"cgu": VERSION, "rgpd": VERSION, "cgu_a_reaccepter": SUIVANTE}
+
+    vues: set[str] = set()
+    for chemin, methode, operation in operations():
+        id, adresse = operation["operationId"], chemin.replace("{id}", contact["id"]).replace("{reference}", "M547361765G")
+        if operation["security"] != [{"jetonAcces": []}] or id in EXEMPTES:
+            continue
+        vues.add(id)
+        corps = ECRITURES.get(id)
+        if id == "prouverContact":
+            corps = {"code": code}
+        reponse = await service.appeler(session, methode.upper(), adresse, corps, **{"If-Match": "*"})
+        if methode == "get":
+            assert reponse.status_code in (200, 404), id
+        else:
+            assert refus(reponse) == (403, "cgu_a_reaccepter"), id
+            assert reponse.json()["version_en_vigueur"] == SUIVANTE
+            assert (await service.http.get(reponse.json()["lien"])).json()["texte"] == "Texte neuf."
+    assert ECRITURES.keys() <= vues
+    assert await service.moi(session) == avant
+
+    accord = await service.appeler(session, "POST", "/v1/moi/acceptations", {"cgu": {"accepte": True, "version": SUIVANTE}})
+    assert (accord.status_code, accord.json()) == (200, {"cgu": SUIVANTE, "rgpd": VERSION, "cgu_a_reaccepter": None})
+    assert (await registre(service, session))[0]["version"] == SUIVANTE
+    assert (await choisir(service, session, **TOUT)).status_code == 200
+    # The code asked for before was neither spent nor counted by the refusal.
+    assert await service.sql.fetchval("select essais from jetons where usage = 'contact'") == 0
+    essai = await service.appeler(session, "POST", f"/v1/moi/contacts/{contact['id']}/essais", {"code": code})
+    assert essai.status_code == 200
+
+
+async def test_withdrawing_is_never_made_harder_by_a_newer_cgu(service: Service) -> None:
+    session = await service.entre(une_demande(diffusion=TOUT))
+    await publier(service, SUIVANTE, "Texte neuf.")
+    assert (await choisir(service, session, email=True, sms=True)).json() == RIEN | {
+        "email": True,
+        "sms": True,
+        "accord_parental": None,
+    }
+    assert refus(await choisir(service, session, alertes=True)) == (403, "cgu_a_reaccepter")
+    assert await diffusion(service, session) == RIEN | {"email": True, "sms": True}
+    assert (await choisir(service, session)).status_code == 200
+    assert await diffusion(service, session) == RIEN
+
+
+async def test_the_version_in_force_is_accepted_and_no_other(service: Service) -> None:
+    session = await service.entre(une_demande())
+    demain = datetime.now(ZoneInfo("UTC")).date() + timedelta(days=1)
+    await publier(service, "2027-01", "Texte de demain.", demain)
+    await publier(service, SUIVANTE, "Texte neuf.")
+    chemin, actes = "/v1/moi/acceptations", await service.compter("actes_juridiques")
+    for version in (VERSION, "2027-01", "x"):
+        perime = await service.appeler(session, "POST", chemin, {"cgu": {"accepte": True, "version": version}})
+        assert refus(perime) == (409, "document_perime")
+        assert (perime.json()["document"], perime.json()["version_en_vigueur"]) == ("cgu", SUIVANTE)
+    for corps, fautes in (
+        ({}, {"": "rien_a_modifier"}),
+        ({"cgu": {"accepte": False, "version": SUIVANTE}}, {"/cgu/accepte": "acceptation_requise"}),
+        ({"cgu": {"accepte": True}}, {"/cgu/version": "requis"}),
+    ):
+        assert champs_fautifs(await service.appeler(session, "POST", chemin, corps)) == fautes
+    assert await service.compter("actes_juridiques") == actes
+    assert (await service.moi(session))["acceptations"]["cgu_a_reaccepter"] == SUIVANTE
+
+
+# Under fifteen
+
+
+def ne_il_y_a(ans: int, jours: int = 0) -> str:
+    """The birth date of whoever is that old today, and so many days more."""
+    jour = datetime.now(ZoneInfo("Europe/Paris")).date()
+    # 1 March stands for a 29 February that is not.
+    ne = date(jour.year - ans, 3, 1) if (jour.month, jour.day) == (2, 29) else jour.replace(year=jour.year - ans)
+    return (ne - timedelta(days=jours)).isoformat()
+
+
+async def un_mineur(service: Service, canal: str = "email", **changes: Any) -> Corps:
+    return await service.entre(une_demande(un_citoyen(date_naissance=ne_il_y_a(14)), **changes), canal)
+
+
+async def repondre(service: Service, jeton: str, accorde: bool) -> httpx.Response:
+    return await service.http.post("/v1/accords-parentaux", json={"jeton": jeton, "accorde": accorde})
+
+
+async def test_under_fifteen_what_is_added_waits_for_a_guardian_s_agreement(service: Service) -> None:
+    session = await un_mineur(service)
+    seul = await choisir(service, session, email=True, alertes=True)
+    assert champs_fautifs(seul) == dict.fromkeys(("/email", "/alertes"), "consentement_parental_requis")
+
+    reponse = await choisir(service, session, GARANT, email=True, alertes=True)
+    accord = reponse.json().pop("accord_parental")
+    assert (reponse.status_code, accord["listes"], accord["destination"]) == (200, ["email", "alertes"], "p•••@exemple.fr")
+    assert {k: v for k, v in reponse.json().items() if k != "accord_parental"} == RIEN
+    assert await diffusion(service, session) == RIEN
+    [message] = await service.messages(GARANT)
+    assert "Listes de diffusion par email" in message.texte
+    assert "ines.dupont" in message.texte
+
+    donne = await repondre(service, await service.lien(GARANT, "accord-parental"), True)
+    assert (donne.status_code, donne.json()) == (200, {"accorde": True, "listes": ["email", "alertes"]})
+    assert await diffusion(service, session) == RIEN | {"email": True, "alertes": True}
+    assert consentis(await registre(service, session)) == [("email", True, "conjoint"), ("alertes", True, "conjoint")]
+    # The child is told, with the way out; leaving needs nobody.
+    assert (await service.messages(EMAIL))[0].objet == "Votre abonnement Comptoir"
+    assert (await choisir(service, session, email=True)).status_code == 200
+    assert (await quitter(service, (await sortie(service))[2])).status_code == 200
+    assert consentis(await registre(service, session))[2:] == [("alertes", False, "titulaire"), ("email", False, "titulaire")]
+
+
+async def test_a_guardian_refuses_for_good_or_does_not_answer_and_nothing_is_sent(service: Service) -> None:
+    session = await un_mineur(service)
+    await choisir(service, session, GARANT, **TOUT)
+    jeton = await service.lien(GARANT, "accord-parental")
+    refuse = await repondre(service, jeton, False)
+    assert (refuse.status_code, refuse.json()["accorde"]) == (200, False)
+    for accorde in (True, False):
+        assert refus(await repondre(service, jeton, accorde)) == (410, "lien_expire")
+    assert await diffusion(service, session) == RIEN
+    assert consentis(await registre(service, session)) == []
+    natures = {ligne["nature"] for ligne in (await service.appeler(session, "GET", "/v1/moi/activites")).json()["activites"]}
+    assert {"accord_parental_demande", "accord_parental_refuse"} <= natures
+
+
+async def test_an_agreement_is_waited_for_seven_days_to_the_instant(service: Service) -> None:
+    debut = datetime.now(ZoneInfo("UTC")) + timedelta(hours=1)
+    await service.arreter_horloge(debut)
+    session = await un_mineur(service)
+    await choisir(service, session, GARANT, sms=True)
+    jeton = await service.lien(GARANT, "accord-parental")
+    await service.arreter_horloge(debut + timedelta(days=7))
+    assert refus(await repondre(service, jeton, True)) == (410, "lien_expire")
+    await service.arreter_horloge(debut + timedelta(days=7, milliseconds=-1))
+    assert (await repondre(service, jeton, True)).status_code == 200
+
+
+async def test_of_answers_at_once_one_is_recorded(service: Service) -> None:
+    session = await un_mineur(service)
+    await choisir(service, session, GARANT, sms=True)
+    jeton = await service.lien(GARANT, "accord-parental")
+    reponses = await asyncio.gather(*(repondre(service, jeton, n % 2 == 0) for n in range(8)))
+    assert sorted(r.status_code for r in reponses) == [200, *[410] * 7]
+    [faite] = [r.json()["accorde"] for r in reponses if r.status_code == 200]
+    assert (await diffusion(service, session))["sms"] is faite
+    assert len(consentis(await registre(service, session))) == int(faite)
+
+
+@pytest.mark.parametrize("ensuite", ["un autre parent", "renoncer", "se désinscrire", "s'effacer"])
+async def test_what_the_child_chooses_since_voids_what_was_asked_before(service: Service, ensuite: str) -> None:
+    session = await un_mineur(service)
+    await choisir(service, session, GARANT, sms=True)
+    await repondre(service, await service.lien(GARANT, "accord-parental"), True)
+    await choisir(service, session, GARANT, sms=True, alertes=True)
+    jeton = await service.lien(GARANT, "accord-parental")
+    if ensuite == "un autre parent":
+        await choisir(service, session, "autre.parent@exemple.fr", sms=True, email=True)
+    elif ensuite == "renoncer":
+        await choisir(service, session, sms=True)
+    elif ensuite == "se désinscrire":
+        _, listes, sienne = await sortie(service)
+        await quitter(service, sienne, listes=listes)
+    else:
+        await service.appeler(session, "POST", "/v1/moi/effacement", {"mot_de_passe": MOT_DE_PASSE})
+    assert refus(await repondre(service, jeton, True)) == (410, "lien_expire")
+    assert await service.sql.fetchval("select count(*) from actes_juridiques where objet = 'diffusion.alertes'") == 0
+
+
+async def test_a_guardian_is_somebody_else_with_an_address(service: Service) -> None:
+    session = await un_mineur(service)
+    for garant, code in ((EMAIL, "representant_distinct"), ("INES@Exemple.FR", "representant_distinct"), ("x", "trop_court")):
+        assert champs_fautifs(await choisir(service, session, garant, sms=True)) == {"/email_representant_legal": code}
+    assert await service.compter("jetons") == 1
+
+
+async def test_the_answer_of_a_guardian_is_given_by_their_link_alone(service: Service) -> None:
+    session = await un_mineur(service)
+    await choisir(service, session, GARANT, sms=True)
+    jeton = await service.lien(GARANT, "accord-parental")
+    await service.recuperer("ines.dupont")
+    recuperation = await service.lien(EMAIL, "mot-de-passe")
+    for faux in (jeton[:-1] + ("A" if jeton[-1] != "A" else "B"), "x", recuperation, await service.lien(EMAIL)):
+        assert refus(await repondre(service, faux, True)) in ((422, "lien_invalide"), (410, "lien_expire"))
+    # And theirs opens nothing else.
+    assert refus(await service.reinitialiser("Cyprès?29galet", jeton=jeton)) == (422, "recuperation_refusee")
+    assert refus(await service.http.post("/v1/annulations", json={"jeton": jeton})) == (410, "lien_expire")
+    assert (await diffusion(service, session))["sms"] is False
+    assert (await repondre(service, jeton, True)).status_code == 200
+
+
+async def test_on_their_fifteenth_birthday_they_choose_by_themselves(service: Service) -> None:
+    quinze = await service.entre(une_demande(un_citoyen(date_naissance=ne_il_y_a(15)), identifiant="quinze.ans"))
+    presque = await service.entre(une_demande(un_citoyen(date_naissance=ne_il_y_a(15, -1)), identifiant="quatorze.ans"))
+    assert (await choisir(service, quinze, **TOUT)).status_code == 200
+    assert (await choisir(service, presque, **TOUT)).status_code == 422
+    assert champs_fautifs(await choisir(service, quinze, GARANT)) == {"/email_representant_legal": "representant_inutile"}
+
+
+async def test_a_guardian_is_written_to_once_a_minute_and_the_request_in_hand_stays_good(service_limite: Service) -> None:
+    session = await un_mineur(service_limite)
+    await choisir(service_limite, session, GARANT, sms=True)
+    assert refus(await choisir(service_limite, session, GARANT, alertes=True)) == (429, "trop_de_demandes")
+    assert len(await service_limite.messages(GARANT)) == 1
+    assert (await repondre(service_limite, await service_limite.lien(GARANT, "accord-parental"), True)).json()["listes"] == [
+        "sms"
+    ]
