@@ -28,8 +28,16 @@ Intention = Literal["connexion", "inscription", "rattachement"]
 class DemandeAutorisation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Aller chez un fournisseur d'identité. `rattachement` : avec le jeton d'accès du compte, authentifié depuis peu."""
 
-    intention: Annotated[Intention, Meta(examples=["connexion"])]
-    fournisseur: Fournisseur = "franceconnect"
+    intention: Annotated[
+        Intention,
+        Meta(
+            examples=["connexion"],
+            description="`connexion` et `inscription` mènent au même échange ; `rattachement` n'ouvre pas de session.",
+        ),
+    ]
+    fournisseur: Annotated[
+        Fournisseur, Meta(description="`proconnect` : pour les professionnels, profils Entreprise et Association.")
+    ] = "franceconnect"
     retour: Annotated[
         str,
         Meta(

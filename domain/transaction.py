@@ -336,7 +336,9 @@ class Passages(Protocol):
 
     async def identites(self, compte_id: UUID) -> list[IdentiteAttachee]: ...
 
-    async def detacher(self, compte_id: UUID, fournisseur: Fournisseur) -> int: ...
+    async def detacher(self, compte_id: UUID, fournisseur: Fournisseur) -> int:
+        """What the account had under way with any provider is given up with it."""
+        ...
 
     async def noter_session(self, session_id: UUID, fournisseur: Fournisseur, jeton: bytes) -> None:
         """What signing out of the provider will need."""

@@ -83,6 +83,17 @@ def une_demande(profil: Corps | None = None, **changes: Any) -> Corps:
     } | changes
 
 
+def demande_federee(prerempli: Corps, **changes: Any) -> Corps:
+    """The sign-up that an identity pre-fills, as its person sends it: no password, and what the identity left blank."""
+    profil = {"type": "citoyen", "civilite": "non_precisee"} | prerempli["profil"]
+    return {
+        "profil": profil,
+        "email": prerempli["email"] or "sans-adresse@exemple.fr",
+        "reglementation": {"cgu": un_accord(), "rgpd": un_accord()},
+        "jeton_identite": prerempli["jeton_identite"],
+    } | changes
+
+
 def un_accord(**changes: Any) -> Corps:
     return {"accepte": True, "version": VERSION} | changes
 

@@ -81,3 +81,10 @@ async def service_limite(settings: Settings) -> AsyncIterator[Service]:
 
     async with AsyncExitStack() as pile:
         yield await pile.enter_async_context(Service(structs.replace(settings, limits="on")))
+
+
+@pytest.fixture
+async def federe(settings: Settings) -> AsyncIterator[Service]:
+    """The same, with the simulated identity providers."""
+    async with AsyncExitStack() as pile:
+        yield await pile.enter_async_context(Service(settings, simulateur=True))

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 
 class Recu(Struct, frozen=True):
-    """An e-mail; `id`: the message's own, the same in each copy."""
+    """An e-mail; `id`: the message's own, the same in each copy. `code`, `lien`: empty where it carries none."""
 
     id: UUID
     destination: str
@@ -53,8 +53,8 @@ class BoiteSmtp:
         texte = corps.get_content()
         id_ = UUID(message["Message-ID"].strip("<>").partition("@")[0])
         [destination] = envelope.rcpt_tos
-        [lien] = re.findall(r"/activation#([\w-]+)", texte)
-        self.recus.append(Recu(id_, destination, re.findall(r"(?<!\d)(\d{6})(?!\d)", texte)[-1], lien))
+        codes, liens = re.findall(r"(?<!\d)(\d{6})(?!\d)", texte), re.findall(r"/[\w-]+#([\w-]+)", texte)
+        self.recus.append(Recu(id_, destination, "".join(codes[-1:]), "".join(liens[-1:])))
         self.apres()
         return "250 OK"
 

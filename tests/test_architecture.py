@@ -7,15 +7,24 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from msgspec import UNSET, UnsetType, structs
 
 from app.composition import litestar
 from app.http import textes
+from app.http.acces import Acces
 from app.http.problemes import STATUTS
 from app.settings import Settings
+from domain.activite import Nature
 from domain.erreurs import AvecReprise, Refus
+from domain.profils import Profil
+from domain.titulaire import PROFILS_MODIFIES
 from tests.openapi import operations
 
 RACINE = Path(__file__).parents[1]
+UNIONS = (Union, UnionType)
 NOTRES = [f for etage in ("domain", "app", "adapters") for f in sorted((RACINE / etage).rglob("*.py"))]
 
 
@@ -63,7 +72,7 @@ def test_every_operation_has_its_texts_and_no_text_is_orphan() -> None:
 
 
 def test_every_code_of_a_field_has_its_text_and_no_text_is_orphan() -> None:
-    dits = {code for _, arbre in nos_arbres("domain", "adapters/formats") for code in _codes_de_champ(arbre)}
+    dits = {code for _, arbre in nos_arbres("domain", "app/usecases", "adapters/formats") for code in _codes_de_champ(arbre)}
     dits |= {f"identifiant_{motif}" for motif in _motifs_d_identifiant()}
     dits |= {f"mot_de_passe_{regle}" for regle in textes.REGLES}
     assert dits == textes.CHAMPS.keys()
@@ -104,30 +113,93 @@ def test_every_method_of_a_port_has_a_caller() -> None:
     }
     promises = {
         f"{classe.name}.{methode.name}"
-        for _, arbre in nos_arbres("domain/ports.py", "domain/outils.py")
+        for _, arbre in nos_arbres("domain/ports.py", "domain/transaction.py", "domain/outils.py")
         for classe in arbre.body
         if isinstance(classe, ast.ClassDef) and any(getattr(base, "id", "") == "Protocol" for base in classe.bases)
         for methode in classe.body
         if isinstance(methode, ast.FunctionDef | ast.AsyncFunctionDef)
     }
-    assert len(promises) > 40
-    # Signing in comes next; what it will verify is already tested with what hashes it.
-    assert {p for p in promises if p.partition(".")[2] not in appelees} == {"Hacheur.verifier"}
+    assert len(promises) > 70
+    assert {p for p in promises if p.partition(".")[2] not in appelees} == set()
+
+
+def test_every_activity_has_its_text_and_no_text_is_orphan() -> None:
+    assert textes.ACTIVITES.keys() == set(get_args(Nature))
+    assert all(len(langues) == 2 and all(langues) and langues[0] != langues[1] for langues in textes.ACTIVITES.values())
+
+
+def test_every_activity_is_written_somewhere() -> None:
+    sources = "".join(f.read_text(encoding="utf-8") for f in NOTRES if f.name != "activite.py")
+    assert {nature for nature in get_args(Nature) if f'"{nature}"' not in sources and f"'{nature}'" not in sources} == set()
+
+
+def les_portes() -> Iterator[tuple[str, Any]]:
+    """Path and handler of every route of ours."""
+    app = litestar(Settings(database_url="postgresql://", secret_keys="a:" + "A" * 43 + "="))
+    for route in app.routes:
+        for gestionnaire in getattr(route, "route_handlers", ()):
+            # The framework's own, which declare nothing: closed, and OPTIONS, which runs no handler of ours.
+            if gestionnaire.opt.get("acces") is None:
+                assert route.path.startswith("/_openapi") or gestionnaire.http_methods == {"OPTIONS"}
+            else:
+                yield route.path, gestionnaire
 
 
 def test_every_door_says_who_may_pass() -> None:
-    app = litestar(Settings(database_url="postgresql://", secret_keys="a:" + "A" * 43 + "="))
-    ouvertes = set()
-    for route in app.routes:
-        for gestionnaire in getattr(route, "route_handlers", ()):
-            acces = gestionnaire.opt.get("acces")
-            # The framework's own, which declare nothing: closed, and OPTIONS, which runs no handler of ours.
-            if acces is None:
-                assert route.path.startswith("/_openapi") or gestionnaire.http_methods == {"OPTIONS"}
-                continue
-            assert (acces == "inscription") is ("{id:uuid}" in route.path), route.path
-            ouvertes.add(route.path)
-    assert len(ouvertes) > 20
+    portes = [(chemin, gestionnaire.opt["acces"]) for chemin, gestionnaire in les_portes()]
+    assert len(portes) > 60
+    for chemin, acces in portes:
+        assert acces in get_args(Acces)
+        assert (acces == "inscription") is chemin.startswith("/v1/inscriptions/{id:uuid}"), chemin
+        # Nothing of one's own is at a public address.
+        assert not (acces == "public" and chemin.startswith(("/v1/moi", "/v1/sessions/{", "/v1/sessions/courante"))), chemin
+
+
+def test_the_document_asks_at_each_door_for_what_the_door_asks_for() -> None:
+    schemas: dict[str, Any] = {"public": [], "inscription": [{"secretInscription": []}], "session": [{"jetonAcces": []}]}
+    dites = {operation["operationId"]: operation["security"] for *_, operation in operations()}
+    assert dites == {g.operation_id: schemas[g.opt["acces"]] for _, g in les_portes() if g.operation_id}
+
+
+# Who adds a door that asks for nothing adds it here, and says why it may stand open (R73).
+PUBLIQUES = {
+    # What the form needs before anybody is known.
+    "lireConfiguration", "listerProfils", "lireProfil", "listerDocuments", "lireDocument", "lireVersionDocument",
+    "proposerIdentifiant", "lireDisponibilite", "evaluerMotDePasse", "controlerInscription", "inscrire",
+    # Asked before one has an account; the answers given are not kept.
+    "listerFournisseurs", "conseillerFournisseur",
+    # Their body bears the proof: a password, a refresh token, a link's token.
+    "ouvrirSession", "rafraichirSession", "suivreLien", "reinitialiserMotDePasse", "annuler", "repondreAccordParental",
+    "seDesinscrire",
+    # Leaving for an identity provider; coming back, with the verifier that the caller alone holds.
+    "autoriserPassage", "echangerCode",
+    # The same answer for everybody.
+    "recupererMotDePasse", "recupererIdentifiant",
+    # Nobody's in particular.
+    "clesPubliques", "vivant", "pret",
+}  # fmt: skip
+PAGES = {
+    "/openapi.json", "/docs", "/docs/{nom:str}", "/erreurs", "/erreurs/{code:str}", "/activation", "/mot-de-passe",
+    "/annulation", "/accord-parental", "/desinscription/{listes:str}/{jeton:str}", "/dev/messages",
+    "/dev/franceconnect", "/v1/franceconnect/retour",
+}  # fmt: skip
+
+
+def test_the_doors_that_ask_for_nothing_are_these_and_no_other() -> None:
+    ouvertes = [(chemin, g.operation_id) for chemin, g in les_portes() if g.opt["acces"] == "public"]
+    assert {nom for _, nom in ouvertes if nom} == PUBLIQUES
+    assert {chemin for chemin, nom in ouvertes if not nom} == PAGES
+
+
+def test_a_change_of_profile_has_the_very_fields_of_the_profile_all_of_them_optional() -> None:
+    assert PROFILS_MODIFIES.keys() == set(get_args(Profil))
+    for profil, partiel in PROFILS_MODIFIES.items():
+        assert partiel.__struct_config__.tag == profil.__struct_config__.tag
+        entiers, partiels = get_type_hints(profil, include_extras=True), get_type_hints(partiel, include_extras=True)
+        assert {nom: {*get_args(t)} for nom, t in partiels.items()} == {
+            nom: {*(get_args(t) if get_origin(t) in UNIONS else (t,)), UnsetType} for nom, t in entiers.items()
+        }
+        assert all(champ.default is UNSET for champ in structs.fields(partiel))
 
 
 def test_neither_the_domain_nor_the_use_cases_read_a_clock_or_throw_dice() -> None:

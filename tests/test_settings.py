@@ -16,6 +16,7 @@ from msgspec import structs
 from app.settings import ConfigurationInvalide, Settings, charger, cles, inconnues
 
 CHAMPS = [champ.name for champ in structs.fields(Settings)]
+FOURNISSEURS = ("franceconnect", "proconnect")
 CLE = "une:" + b64encode(bytes(range(32))).decode()
 PRODUCTION = {
     "COMPTOIR_ENV": "production",
@@ -67,7 +68,7 @@ def test_all_the_faults_are_told_at_once_each_by_its_variable() -> None:
     fautifs = {
         "ENV": "staging", "PORT": "0", "PROCESSES": "beaucoup", "PUBLIC_URL": "compte.exemple.fr", "SECRET_KEYS": "une:courte",
         "TRUSTED_PROXIES": "10.0.0.0/99", "CORS_ORIGINS": "https://portail.fr/chemin", "LIMITS": "peut-être", "SMTP_URL": "smtp://a",
-        "TWILIO_ACCOUNT_SID": "AC0", "SMS_DAILY_BUDGET": "-1", "AVAILABILITY_CEILING": "10",
+        "TWILIO_ACCOUNT_SID": "AC0", "SMS_DAILY_BUDGET": "-1", "AVAILABILITY_CEILING": "10", "SIGN_IN_CEILING": "10",
     }  # fmt: skip
     dites = "\n".join(fautes({f"COMPTOIR_{nom}": valeur for nom, valeur in fautifs.items()}))
     assert {nom for nom in fautifs if f"COMPTOIR_{nom}" in dites} == fautifs.keys()
@@ -94,20 +95,30 @@ def test_several_keys_are_read_and_the_first_one_signs() -> None:
 @pytest.mark.parametrize("champ", CHAMPS)
 def test_each_variable_is_readable_from_a_file(tmp_path: Path, champ: str) -> None:
     valeurs = {"env": "development", "port": "81", "processes": "2", "limits": "off", "worker": "off", "sms_daily_budget": "7",
-               "availability_ceiling": "200", "public_url": "https://a.fr", "cors_origins": "https://b.fr", "secret_keys": CLE,
-               "trusted_proxies": "10.0.0.1", "database_url": "postgresql://a", "database_owner_url": "postgresql://b",
-               "smtp_url": "smtps://a"}  # fmt: skip
+               "availability_ceiling": "200", "sign_in_ceiling": "300", "public_url": "https://a.fr",
+               "cors_origins": "https://b.fr", "secret_keys": CLE, "trusted_proxies": "10.0.0.1",
+               "database_url": "postgresql://a", "database_owner_url": "postgresql://b", "smtp_url": "smtps://a",
+               "return_urls": "https://b.fr/retour", "simulator": "off", "simulator_port": "82",
+               **{f"{f}_issuer": "https://fc.fr" for f in FOURNISSEURS},
+               **{f"{f}_algorithm": "RS256" for f in FOURNISSEURS}}  # fmt: skip
     # Some only go together.
     autres = {
         "smtp_url": {"COMPTOIR_MAIL_FROM": "a@b.fr"},
         "mail_from": {"COMPTOIR_SMTP_URL": "smtps://a"},
         **{f"twilio_{n}": {f"COMPTOIR_TWILIO_{m.upper()}": "x" for m in ("account_sid", "auth_token", "from") if m != n}
            for n in ("account_sid", "auth_token", "from")},
+        **{f"{f}_{c}": _un_fournisseur(f, sauf=c) for f in FOURNISSEURS for c in ("issuer", "client_id", "client_secret")},
+        **{f"{f}_private_key": _un_fournisseur(f, sauf="client_secret") for f in FOURNISSEURS},
     }.get(champ, {})  # fmt: skip
     fichier = tmp_path / "secret"
     fichier.write_text(valeurs.get(champ, "valeur") + "\n")
     nom = f"COMPTOIR_{champ.upper()}"
     assert str(getattr(charger({f"{nom}_FILE": str(fichier)} | autres), champ)) == valeurs.get(champ, "valeur")
+
+
+def _un_fournisseur(nom: str, sauf: str) -> dict[str, str]:
+    complet = {"issuer": "https://fc.fr", "client_id": "x", "client_secret": "x"}
+    return {f"COMPTOIR_{nom.upper()}_{c.upper()}": v for c, v in complet.items() if c != sauf}
 
 
 def test_a_file_that_is_not_there_or_doubles_the_variable_is_a_fault(tmp_path: Path) -> None:

@@ -57,9 +57,15 @@ _SEMBLABLE = text(
                     where i.empreinte_pivot = :empreinte and c.etat = 'actif')
     """
 )
-# Whoever holds the identity takes it over from a sign-up that was never activated: that has proven nothing yet.
+# Whoever holds the identity takes it over from a sign-up that was never activated: that has proven nothing yet, and its profile
+# is a declaration again.
 _ATTACHER = text(
     """
+    with delaisse as (
+      update comptes set provenances = '{}'
+       where etat = 'en_attente' and id <> :compte
+         and id = (select compte_id from identites_federees where emetteur = :emetteur and sub = :sub)
+    )
     insert into identites_federees as i (emetteur, sub, compte_id, fournisseur, revendications, empreinte_pivot)
     values (:emetteur, :sub, :compte, :fournisseur, cast(:revendications as jsonb), :empreinte)
     on conflict (emetteur, sub) do update
@@ -79,7 +85,13 @@ _IDENTITES = text(
       from identites_federees where compte_id = :compte order by rattachee_le
     """
 )
-_DETACHER = text("delete from identites_federees where compte_id = :compte and fournisseur = :fournisseur")
+# What was on its way to be attached is given up too: that proof was of before (R79).
+_DETACHER = text(
+    """
+    with abandonnes as (delete from passages where compte_id = :compte)
+    delete from identites_federees where compte_id = :compte and fournisseur = :fournisseur
+    """
+)
 _NOTER = text("update sessions set fournisseur = :fournisseur, jeton_identite = :jeton where id = :session")
 _JETON = text("select fournisseur, jeton_identite from sessions where id = :session and jeton_identite is not null")
 _COMPLETER = text(

@@ -51,6 +51,11 @@ def formulaire(profil: str) -> dict[str, Any]:
     for autre in {t.__name__ for t in PROFILS.values()} - {choisi}:
         del defs[autre]
     racine["properties"]["profil"] = {"title": "Profil", "$ref": f"#/$defs/{choisi}"}
+    # Whoever fills this form in has not come by FranceConnect.
+    del racine["properties"]["jeton_identite"]
+    racine["properties"]["mot_de_passe"]["type"] = "string"
+    del racine["properties"]["mot_de_passe"]["default"]
+    racine["required"].append("mot_de_passe")
     for schema in (racine, *defs.values()):
         for rang, propriete in enumerate(schema.get("properties", {}).values(), 1):
             propriete["x-ordre"] = rang

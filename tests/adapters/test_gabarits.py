@@ -52,6 +52,8 @@ FAITS: dict[str, dict[str, str]] = {
     "accord_parental": {"listes": "email,alertes"},
     "diffusion": {"listes": "email,alertes"},
     "contact_change": {"canal": "email", "nouvelle": MASQUES["email"]},
+    "identite_rattachee": {"fournisseur": "franceconnect"},
+    "identite_detachee": {"fournisseur": "proconnect"},
 }
 
 # Written out again, not taken from the adapter: 3GPP TS 23.038, the septets each character costs.

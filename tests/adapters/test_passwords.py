@@ -45,8 +45,8 @@ async def test_argon2_cffi_verifies_what_libsodium_made(hacheur: PasslibHasher) 
 
 async def test_libsodium_verifies_what_argon2_cffi_made(hacheur: PasslibHasher) -> None:
     empreinte = PasswordHasher(time_cost=2, memory_cost=64, parallelism=1).hash(MDP)
-    assert await hacheur.verifier(MDP, empreinte)
-    assert not await hacheur.verifier(MDP + " ", empreinte)
+    assert (await hacheur.verifier(MDP, empreinte)).juste
+    assert not (await hacheur.verifier(MDP + " ", empreinte)).juste
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ async def test_libsodium_verifies_what_argon2_cffi_made(hacheur: PasslibHasher) 
     ids=["four lanes", "short salt", "long salt", "argon2i", "argon2d", "version 1.0", "short digest"],
 )
 async def test_what_libsodium_cannot_do_is_verified_by_argon2_cffi(hacheur: PasslibHasher, empreinte: str) -> None:
-    assert await hacheur.verifier(MDP, empreinte)
-    assert not await hacheur.verifier("autre", empreinte)
+    assert (await hacheur.verifier(MDP, empreinte)).juste
+    assert not (await hacheur.verifier("autre", empreinte)).juste
 
 
 def test_a_string_of_the_other_library_needs_no_update() -> None:
@@ -112,16 +112,16 @@ async def test_two_hashes_of_one_password_differ(hacheur: PasslibHasher) -> None
 
 async def test_the_same_accents_typed_on_another_keyboard_are_the_same_password(hacheur: PasslibHasher) -> None:
     nfc, nfd = "caf\u00e9 Bleu 7", "cafe\u0301 Bleu 7"
-    assert await hacheur.verifier(nfc, await hacheur.hacher(nfd))
-    assert await hacheur.verifier(nfd, await hacheur.hacher(nfc))
+    assert (await hacheur.verifier(nfc, await hacheur.hacher(nfd))).juste
+    assert (await hacheur.verifier(nfd, await hacheur.hacher(nfc))).juste
     assert PasswordHasher().verify(await hacheur.hacher(nfd), nfc)
 
 
 @pytest.mark.parametrize("mdp", ["a\0b", "\0", "", "\ud800 seul", "é" * 128, "\U0001f511" * 128, "x" * 5000])
 async def test_any_text_is_hashed_whole(hacheur: PasslibHasher, mdp: str) -> None:
     empreinte = await hacheur.hacher(mdp)
-    assert await hacheur.verifier(mdp, empreinte)
-    assert not await hacheur.verifier(mdp[:-1] if mdp else "x", empreinte)
+    assert (await hacheur.verifier(mdp, empreinte)).juste
+    assert not (await hacheur.verifier(mdp[:-1] if mdp else "x", empreinte)).juste
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,11 @@ async def test_any_text_is_hashed_whole(hacheur: PasslibHasher, mdp: str) -> Non
         "$argon2id$v=19$m=8,t=1,p=1,keyid=abc$c3Nzc3Nzc3Nzc3Nzc3Nzcw$c3Nzc3Nzc3Nzc3Nzc3Nzcw",
         "$argon2x$v=19$m=8,t=1,p=1$c3Nzc3Nzc3Nzc3Nzc3Nzcw$c3Nzc3Nzc3Nzc3Nzc3Nzcw",
         "$2b$12$abcdefghijklmnopqrstuuvwxyz",
+        None,
     ],
 )
 async def test_what_is_not_a_hash_verifies_nothing_and_costs_as_much_as_a_hash(
-    hacheur: PasslibHasher, empreinte: str, monkeypatch: pytest.MonkeyPatch
+    hacheur: PasslibHasher, empreinte: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     factices: list[None] = []
     vrai = hacheur._contexte.dummy_verify
@@ -153,12 +154,21 @@ async def test_what_is_not_a_hash_verifies_nothing_and_costs_as_much_as_a_hash(
         vrai()
 
     monkeypatch.setattr(hacheur._contexte, "dummy_verify", compter)
-    assert not await hacheur.verifier(MDP, empreinte)
+    assert not (await hacheur.verifier(MDP, empreinte)).juste
     assert factices == [None]
 
 
-async def test_an_account_without_password_verifies_nothing(hacheur: PasslibHasher) -> None:
-    assert not await hacheur.verifier(MDP, None)  # type: ignore[arg-type]
+async def test_only_a_right_password_is_hashed_anew_when_the_parameters_have_grown(hacheur: PasslibHasher) -> None:
+    ancienne, presente = contexte(MEMOIRE, PASSES).hash(MDP), contexte(2 * MEMOIRE, PASSES)
+    grandi = PasslibHasher(1, memoire=2 * MEMOIRE, passes=PASSES)
+    juste, fausse = await grandi.verifier(MDP, ancienne), await grandi.verifier("autre", ancienne)
+    grandi.close()
+    assert juste.nouvelle is not None
+    assert presente.verify(MDP, juste.nouvelle)
+    assert not presente.needs_update(juste.nouvelle)
+    assert (fausse.juste, fausse.nouvelle) == (False, None)
+    assert (await hacheur.verifier(MDP, ancienne)).nouvelle is None
+    assert "argon2" not in repr(juste)
 
 
 class _Portes:

@@ -9,6 +9,7 @@ import pytest
 
 from adapters.postgres.store import PgStore, moteur
 from app.settings import Settings
+from tests.contract.lignes import Horloge
 
 
 @pytest.fixture
@@ -25,3 +26,11 @@ async def proprietaire(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
     connexion = await asyncpg.connect(settings.database_owner_url)
     yield connexion
     await connexion.close()
+
+
+@pytest.fixture
+async def horloge(proprietaire: asyncpg.Connection) -> Horloge:
+    """Stopped from the start."""
+    horloge = Horloge(proprietaire)
+    await horloge.mettre(horloge.instant)
+    return horloge

@@ -20,6 +20,7 @@ from domain.inscription import DemandeInscription
 from domain.juridique import Acte, Version
 from domain.profils import Profil
 from tests.builders import des_outils, un_citoyen, une_demande
+from tests.contract.lignes import un_autre_attend
 from tests.service import Service, refus
 
 MOBILE, EMAIL = "+33612345678", "ines@exemple.fr"
@@ -40,8 +41,8 @@ def un_compte(**changes: Any) -> NouveauCompte:
 
 
 def un_jeton(compte: UUID, canal: Canal = "sms", **changes: Any) -> Jeton:
-    champs = {"id": uuid4(), "compte_id": compte, "canal": canal, "destination": MOBILE if canal == "sms" else EMAIL}
-    return Jeton(**champs | {"cle_id": "essai"} | changes)
+    champs: dict[str, Any] = {"id": uuid4(), "compte_id": compte, "usage": "activation", "canal": canal, "cle_id": "essai"}
+    return Jeton(**champs | {"destination": MOBILE if canal == "sms" else EMAIL} | changes)
 
 
 async def les_actes(proprietaire: asyncpg.Connection) -> list[Acte]:
@@ -137,20 +138,12 @@ async def test_who_waits_for_an_account_finds_it_as_the_other_left_it(store: PgS
         suivant = asyncio.create_task(attendre())
         await tx.comptes.corriger(compte.id, [Contact("email", "autre@exemple.fr")])
         await tx.jetons.ouvrir(un_jeton(compte.id, "email", destination="autre@exemple.fr"), DUREE, DELAI, None)
-        await _un_autre_attend(proprietaire)
+        await un_autre_attend(proprietaire)
         assert not suivant.done()
     lu = await suivant
     assert lu is not None
     assert lu.destination("email") == "autre@exemple.fr"
     assert [a.jeton.destination for a in lu.activations] == ["autre@exemple.fr"]
-
-
-async def _un_autre_attend(proprietaire: asyncpg.Connection) -> None:
-    """Returns once somebody waits for a lock in this database."""
-    ordre = "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
-    async with asyncio.timeout(5):
-        while not await proprietaire.fetchval(ordre):
-            pass
 
 
 async def test_a_corrected_contact_is_no_longer_proven(store: PgStore, proprietaire: asyncpg.Connection) -> None:
@@ -275,16 +268,18 @@ async def test_the_database_refuses_what_the_code_refuses(store: PgStore, propri
         "update jetons set essais = -1",
         "update jetons set envois = 6",
         "update jetons set canal = 'pigeon'",
+        "update jetons set usage = 'pigeon'",
         "update outbox set livraison = 'perdu'",
         "update outbox set canal = 'pigeon'",
+        "update outbox set jeton_id = null",
     ):
         with pytest.raises(asyncpg.CheckViolationError):
             await proprietaire.execute(ordre)
     for ordre in (
         "insert into comptes (id, identifiant, profil, langue, expire_le)"
         " select gen_random_uuid(), identifiant, profil, langue, expire_le from comptes",
-        "insert into jetons (id, compte_id, canal, destination, cle_id, expire_le, renvoi_le)"
-        " select gen_random_uuid(), compte_id, canal, destination, cle_id, expire_le, renvoi_le from jetons",
+        "insert into jetons (id, compte_id, usage, canal, destination, cle_id, expire_le, renvoi_le)"
+        " select gen_random_uuid(), compte_id, usage, canal, destination, cle_id, expire_le, renvoi_le from jetons",
         "insert into contacts select * from contacts",
     ):
         with pytest.raises(asyncpg.UniqueViolationError):

@@ -13,7 +13,7 @@ import sqlalchemy.exc
 
 from adapters.postgres.store import PgStore
 from domain.activation import ENVOIS_MAX, ESSAIS_MAX, Jeton
-from domain.ports import EtatJeton
+from domain.transaction import EtatJeton
 from tests.builders import une_demande
 from tests.service import Service, refus
 
@@ -32,7 +32,7 @@ async def jeton(service: Service, store: PgStore) -> Jeton:
 
 
 def un_jeton(compte: UUID) -> Jeton:
-    return Jeton(id=uuid4(), compte_id=compte, canal="sms", destination=MOBILE, cle_id="essai")
+    return Jeton(id=uuid4(), compte_id=compte, usage="activation", canal="sms", destination=MOBILE, cle_id="essai")
 
 
 async def etat(store: PgStore, jeton: Jeton) -> EtatJeton:
@@ -45,7 +45,7 @@ async def etat(store: PgStore, jeton: Jeton) -> EtatJeton:
 
 async def compter(store: PgStore, jeton: Jeton) -> int | None:
     async with store.transaction() as tx:
-        essai = await tx.jetons.compter_essai(jeton.compte_id, jeton.id)
+        essai = await tx.jetons.compter_essai(jeton.usage, jeton.id, jeton.compte_id)
     return None if essai is None else essai[1]
 
 
@@ -64,8 +64,8 @@ async def test_of_twenty_simultaneous_tries_five_are_judged(store: PgStore, jeto
 
 async def test_a_proof_is_tried_by_its_own_account_only(store: PgStore, jeton: Jeton, service: Service) -> None:
     async with store.transaction() as tx:
-        assert await tx.jetons.compter_essai(uuid4(), jeton.id) is None
-        assert await tx.jetons.compter_essai(jeton.compte_id, uuid4()) is None
+        assert await tx.jetons.compter_essai("activation", jeton.id, uuid4()) is None
+        assert await tx.jetons.compter_essai("activation", uuid4(), jeton.compte_id) is None
         assert await tx.jetons.etat(uuid4()) is None
     assert await service.sql.fetchval("select essais from jetons") == 0
 
@@ -87,10 +87,10 @@ async def test_a_proof_lives_by_the_clock_of_the_database(store: PgStore, jeton:
 
 async def test_a_voided_proof_is_neither_tried_spent_nor_sent_again(store: PgStore, jeton: Jeton, service: Service) -> None:
     async with store.transaction() as tx:
-        await tx.jetons.annuler(jeton.compte_id, "email")
+        await tx.jetons.annuler(jeton.compte_id, ["activation"], "email")
     assert await etat(store, jeton) is EtatJeton.OUVERT
     async with store.transaction() as tx:
-        await tx.jetons.annuler(jeton.compte_id, "sms")
+        await tx.jetons.annuler(jeton.compte_id, ["activation"], "sms")
         await tx.jetons.renvoyer(jeton.id, DELAI)
     assert await etat(store, jeton) is EtatJeton.REMPLACE
     assert await compter(store, jeton) is None
@@ -104,7 +104,7 @@ async def test_two_proofs_are_never_open_on_one_channel(store: PgStore, jeton: J
             await tx.jetons.ouvrir(un_jeton(jeton.compte_id), DUREE, DELAI, None)
     second = un_jeton(jeton.compte_id)
     async with store.transaction() as tx:
-        await tx.jetons.annuler(jeton.compte_id, "sms")
+        await tx.jetons.annuler(jeton.compte_id, ["activation"], "sms")
         await tx.jetons.ouvrir(second, DUREE, DELAI, None)
     assert await etat(store, second) is EtatJeton.OUVERT
 

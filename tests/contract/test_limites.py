@@ -10,9 +10,9 @@ from math import ceil
 
 import pytest
 
+from adapters.postgres.conservation import PgConservation
 from adapters.postgres.disponibilites import PgDisponibilites
 from adapters.postgres.lectures import Lectures
-from adapters.postgres.menage import PgMenage
 from adapters.postgres.store import PgStore, moteur
 from app.settings import Settings
 from domain.erreurs import TropDeDemandes
@@ -175,13 +175,13 @@ async def test_the_live_checks_count_exactly_too(settings: Settings) -> None:
 async def test_spent_limits_are_swept_once_past(service: Service, compteur: Compteur, settings: Settings) -> None:
     assert settings.database_url
     engine = moteur(settings.database_url, 1)
-    menage = PgMenage(engine)
+    conservation = PgConservation(engine)
     await compteur.depenser(limite(A, (1, 60)), limite(B, (3, 86_400)))
     await service.avancer(timedelta(hours=2))
-    await menage.passer()
+    await conservation.appliquer()
     assert await service.compter("limites") == 1
     await service.avancer(timedelta(hours=24))
-    await menage.passer()
-    await menage.passer()
+    await conservation.appliquer()
+    await conservation.appliquer()
     assert await service.compter("limites") == 0
     await engine.dispose()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from itertools import product
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.activation import CANAUX, DUREES, Canal, masquer
+from domain.activation import CANAUX, Canal, Usage, duree, masquer
 from tests.builders import des_outils
 
 
@@ -59,5 +62,19 @@ def test_what_masking_takes_for_a_country_code_is_one() -> None:
         assert masquer("sms", des_outils().formats.telephone(exemple).e164).startswith(f"+{indicatif} ")
 
 
-def test_every_channel_has_its_lifetime() -> None:
-    assert set(DUREES) == set(CANAUX)
+def test_a_code_that_is_typed_lives_ten_minutes_and_a_way_back_lives_seven_days() -> None:
+    typees: list[Usage] = ["activation", "contact", "mot_de_passe"]
+    retours: list[Usage] = ["annulation_contact", "annulation_effacement"]
+    assert {duree(usage, "sms") for usage in typees} == {timedelta(minutes=10)}
+    assert [duree(usage, "email") for usage in typees] == [timedelta(hours=24), timedelta(hours=1), timedelta(hours=1)]
+    assert {duree(usage, canal) for usage, canal in product(retours, CANAUX)} == {timedelta(days=7)}
+
+
+def test_a_guardian_is_asked_by_mail_alone_and_everybody_else_by_either_channel() -> None:
+    def dure(usage: Usage, canal: Canal) -> bool:
+        try:
+            return duree(usage, canal) > timedelta()
+        except KeyError:
+            return False
+
+    assert [p for p in product(get_args(Usage), CANAUX) if not dure(*p)] == [("accord_parental", "sms")]

@@ -105,7 +105,7 @@ def test_all_the_faults_are_told_at_once_wherever_they_are() -> None:
 
 
 def test_an_empty_body_misses_all_that_is_required_and_nothing_else() -> None:
-    assert _fautes({}) == [(f"/{nom}", "requis") for nom in ("profil", "email", "mot_de_passe", "reglementation")]
+    assert _fautes({}) == [(f"/{nom}", "requis") for nom in ("profil", "email", "reglementation", "mot_de_passe")]
 
 
 def test_what_has_a_default_may_be_left_out() -> None:

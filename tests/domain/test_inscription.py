@@ -338,7 +338,9 @@ def test_a_sign_up_prints_nothing_of_the_person(profil: Corps) -> None:
         CorrectionContacts(email="ines@exemple.fr", telephone_mobile="+33612345678"),
         Essai(code="123456"),
         LienSuivi(jeton="jeton-recu"),
-        Jeton(id=UUID(int=0), compte_id=UUID(int=0), canal="email", destination="ines@exemple.fr", cle_id="a"),
+        Jeton(
+            id=UUID(int=0), compte_id=UUID(int=0), usage="activation", canal="email", destination="ines@exemple.fr", cle_id="a"
+        ),
         InscriptionCreee(
             id=UUID(int=0),
             etat="en_attente",

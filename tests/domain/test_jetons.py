@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
+from collections.abc import Callable
+from hashlib import sha256
+from typing import get_args
 from uuid import UUID
 
 import pytest
@@ -12,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from domain.activation import Canal, Jeton
-from domain.jetons import Cle, CleRetiree, Trousseau, id_du_lien
+from domain.activation import Canal, Jeton, Usage
+from domain.jetons import Cle, CleRetiree, Trousseau, empreinte_rafraichissement, id_du_lien
 
 ANCIENNE, NOUVELLE = Cle("2025", b"a" * 32), Cle("2026", b"n" * 32)
 TROUSSEAU = Trousseau((NOUVELLE,))
@@ -22,11 +25,23 @@ AVANT = Trousseau((ANCIENNE,))
 INSCRIPTION = UUID("0192f0c4-5d3e-7a41-9c1b-2f6d8e0a4b77")
 
 
-def _jeton(n: int = 1, canal: Canal = "sms", destination: str = "+33612345678", cle: Cle = NOUVELLE) -> Jeton:
-    return Jeton(id=UUID(int=n), compte_id=UUID(int=7), canal=canal, destination=destination, cle_id=cle.id)
+def _jeton(
+    n: int = 1,
+    canal: Canal = "sms",
+    destination: str = "+33612345678",
+    cle: Cle = NOUVELLE,
+    usage: Usage = "activation",
+) -> Jeton:
+    return Jeton(id=UUID(int=n), compte_id=UUID(int=7), usage=usage, canal=canal, destination=destination, cle_id=cle.id)
 
 
-AUTRES = [_jeton(2), _jeton(canal="email"), _jeton(destination="+33612345679"), _jeton(destination="+3361234567")]
+AUTRES = [
+    _jeton(2),
+    _jeton(canal="email"),
+    _jeton(destination="+33612345679"),
+    _jeton(destination="+3361234567"),
+    *(_jeton(usage=usage) for usage in get_args(Usage) if usage != "activation"),
+]
 
 
 class TestCodes:
@@ -50,7 +65,7 @@ class TestCodes:
         assert TROUSSEAU.code(_jeton()) == Trousseau((Cle("2026", b"n" * 32),)).code(_jeton())
 
     @pytest.mark.parametrize("autre", AUTRES)
-    def test_are_bound_to_proof_channel_and_destination(self, autre: Jeton) -> None:
+    def test_are_bound_to_proof_purpose_channel_and_destination(self, autre: Jeton) -> None:
         assert TROUSSEAU.code(autre) != TROUSSEAU.code(_jeton())
         assert not TROUSSEAU.est_code(autre, TROUSSEAU.code(_jeton()))
 
@@ -116,6 +131,114 @@ class TestSecrets:
         jeton = structs.replace(_jeton(), id=INSCRIPTION)
         assert TROUSSEAU.lire_secret(TROUSSEAU.lien(jeton)) is None
         assert not TROUSSEAU.est_lien(jeton, TROUSSEAU.secret_inscription(INSCRIPTION))
+
+
+SESSION, COMPTE, APPAREIL = UUID(int=11), UUID(int=12), UUID(int=13)
+
+
+class TestRafraichissements:
+    @given(st.uuids(), st.integers(0, 2**24 - 1))
+    def test_name_their_session_and_their_rank(self, session: UUID, rang: int) -> None:
+        jeton = TROUSSEAU.rafraichissement(session, rang)
+        assert re.fullmatch("[A-Za-z0-9_-]{68}", jeton)
+        assert TROUSSEAU.lire_rafraichissement(jeton) == (session, rang)
+
+    def test_altered_anywhere_are_not_ours(self) -> None:
+        jeton = TROUSSEAU.rafraichissement(SESSION, 7)
+        assert not any(TROUSSEAU.lire_rafraichissement(faux) for faux in _alterations(jeton))
+
+    def test_another_rank_or_another_session_is_another_token(self) -> None:
+        jetons = {TROUSSEAU.rafraichissement(UUID(int=s), rang) for s in range(20) for rang in range(20)}
+        assert len({jeton[-43:] for jeton in jetons}) == 400
+        # Nobody makes the next one out of this one.
+        octets = base64.urlsafe_b64decode(TROUSSEAU.rafraichissement(SESSION, 7))
+        suivant = octets[:16] + (8).to_bytes(3) + octets[19:]
+        assert TROUSSEAU.lire_rafraichissement(base64.urlsafe_b64encode(suivant).decode()) is None
+
+    @given(st.text(max_size=80) | st.binary(min_size=51, max_size=51).map(lambda b: base64.urlsafe_b64encode(b).decode()))
+    def test_nobody_makes_one_by_chance(self, faux: str) -> None:
+        assert TROUSSEAU.lire_rafraichissement(faux) is None
+
+    def test_what_is_stored_of_one_is_its_digest_and_finds_it_again(self) -> None:
+        empreinte = empreinte_rafraichissement(TROUSSEAU.rafraichissement(SESSION, 7))
+        assert empreinte == sha256(TROUSSEAU.rafraichissement(SESSION, 7).encode()).digest()
+        assert TROUSSEAU.rafraichissement_donne(SESSION, 7, empreinte) == TROUSSEAU.rafraichissement(SESSION, 7)
+        assert TROUSSEAU.rafraichissement_donne(SESSION, 8, empreinte) is None
+        assert TROUSSEAU.rafraichissement_donne(UUID(int=0), 7, empreinte) is None
+
+    def test_outlive_the_key_that_signs_as_long_as_theirs_is_held(self) -> None:
+        ancien = AVANT.rafraichissement(SESSION, 7)
+        assert ROTATION.rafraichissement(SESSION, 7) == TROUSSEAU.rafraichissement(SESSION, 7) != ancien
+        assert ROTATION.lire_rafraichissement(ancien) == (SESSION, 7)
+        # The answer that was lost is given again as it was, not under the new key.
+        assert ROTATION.rafraichissement_donne(SESSION, 7, empreinte_rafraichissement(ancien)) == ancien
+        assert TROUSSEAU.lire_rafraichissement(ancien) is None
+        assert TROUSSEAU.rafraichissement_donne(SESSION, 7, empreinte_rafraichissement(ancien)) is None
+
+
+class TestAppareils:
+    def test_are_known_again_by_one_account_alone(self) -> None:
+        jeton = TROUSSEAU.appareil(COMPTE, APPAREIL)
+        assert re.fullmatch("[A-Za-z0-9_-]{64}", jeton)
+        assert TROUSSEAU.lire_appareil(COMPTE, jeton) == APPAREIL
+        assert TROUSSEAU.lire_appareil(UUID(int=99), jeton) is None
+
+    def test_altered_anywhere_are_not_ours(self) -> None:
+        jeton = TROUSSEAU.appareil(COMPTE, APPAREIL)
+        assert not any(TROUSSEAU.lire_appareil(COMPTE, faux) for faux in _alterations(jeton))
+
+    def test_are_accepted_under_the_former_key_and_not_under_a_retired_one(self) -> None:
+        jeton = AVANT.appareil(COMPTE, APPAREIL)
+        assert ROTATION.lire_appareil(COMPTE, jeton) == APPAREIL
+        assert TROUSSEAU.lire_appareil(COMPTE, jeton) is None
+
+
+class TestDesinscriptions:
+    def test_leave_the_lists_they_were_made_for_and_no_other(self) -> None:
+        jeton = TROUSSEAU.desinscription(COMPTE, "email")
+        assert TROUSSEAU.lire_desinscription(jeton, "email") == COMPTE
+        for listes in ("toutes", "sms", "lettre_actualite", "", "emai", "email "):
+            assert TROUSSEAU.lire_desinscription(jeton, listes) is None
+
+    def test_of_another_account_are_another_token(self) -> None:
+        octets = base64.urlsafe_b64decode(TROUSSEAU.desinscription(COMPTE, "email"))
+        autre = base64.urlsafe_b64encode(UUID(int=99).bytes + octets[16:]).decode()
+        assert TROUSSEAU.lire_desinscription(autre, "email") is None
+
+    def test_altered_anywhere_are_not_ours(self) -> None:
+        jeton = TROUSSEAU.desinscription(COMPTE, "email")
+        assert not any(TROUSSEAU.lire_desinscription(faux, "email") for faux in _alterations(jeton))
+
+    def test_are_accepted_under_the_former_key_and_not_under_a_retired_one(self) -> None:
+        jeton = AVANT.desinscription(COMPTE, "toutes")
+        assert ROTATION.lire_desinscription(jeton, "toutes") == COMPTE
+        assert TROUSSEAU.lire_desinscription(jeton, "toutes") is None
+
+
+def test_what_is_made_for_one_use_opens_no_other() -> None:
+    """Every secret of 64 or 68 characters, made of the same id, tried at every door."""
+    jeton = structs.replace(_jeton(), id=COMPTE)
+    portes: dict[str, Callable[[str], object]] = {
+        "secret": TROUSSEAU.lire_secret,
+        "rafraichissement": TROUSSEAU.lire_rafraichissement,
+        "appareil": lambda recu: TROUSSEAU.lire_appareil(COMPTE, recu),
+        "desinscription": lambda recu: TROUSSEAU.lire_desinscription(recu, "toutes"),
+        "lien": lambda recu: TROUSSEAU.est_lien(jeton, recu),
+    }
+    cles = {
+        "secret": TROUSSEAU.secret_inscription(COMPTE),
+        "rafraichissement": TROUSSEAU.rafraichissement(COMPTE, 0),
+        "appareil": TROUSSEAU.appareil(COMPTE, COMPTE),
+        "desinscription": TROUSSEAU.desinscription(COMPTE, "toutes"),
+        "lien": TROUSSEAU.lien(jeton),
+    }
+    assert {(c, p) for c, cle in cles.items() for p, ouvre in portes.items() if ouvre(cle)} == {(n, n) for n in portes}
+
+
+def test_the_seeds_of_the_signing_keys_are_one_a_key_in_their_order_and_one_a_use() -> None:
+    assert ROTATION.graines("jws") == TROUSSEAU.graines("jws") + AVANT.graines("jws")
+    assert len({*ROTATION.graines("jws"), *ROTATION.graines("autre")}) == 4
+    assert {len(graine) for graine in ROTATION.graines("jws")} == {32}
 
 
 class TestRotation:

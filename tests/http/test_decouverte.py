@@ -16,8 +16,16 @@ import pytest
 
 from app.http import textes
 from app.http.problemes import STATUTS
-from domain.activation import DUREES, ENVOIS_MAX, ESSAIS_MAX, LONGUEUR_CODE
-from domain.limites import DISPONIBILITE_PAR_CLIENT, EMAIL_PAR_ADRESSE, SMS_PAR_CLIENT, SMS_PAR_NUMERO
+from domain.activation import ENVOIS_MAX, ESSAIS_MAX, LONGUEUR_CODE
+from domain.limites import (
+    ACTIONS_PAR_COMPTE,
+    CONNEXIONS_PAR_CLIENT,
+    DISPONIBILITE_PAR_CLIENT,
+    EMAIL_PAR_ADRESSE,
+    RECUPERATIONS_PAR_CLIENT,
+    SMS_PAR_CLIENT,
+    SMS_PAR_NUMERO,
+)
 from domain.mot_de_passe import LONGUEUR_MAX, LONGUEUR_MIN
 from tests.builders import ABSENT, MOT_DE_PASSE, Corps, modifie, un_citoyen, une_association, une_demande, une_entreprise
 from tests.openapi import le_document, operations, valideur
@@ -39,7 +47,8 @@ async def test_the_configuration_tells_the_figures_that_the_service_lives_by(ser
     assert lue["profils"] == list(PROFILS)
     assert lue["langues"] == ["fr", "en"]
     assert lue["documents"] == {"cgu": "2026-11", "rgpd": "2026-11"}
-    assert lue["franceconnect"] == {"actif": False}
+    # In development there are simulated ones.
+    assert lue["franceconnect"] == {"actif": True, "proconnect": True}
     assert (
         (lue["mot_de_passe"]["longueur_min"], lue["mot_de_passe"]["longueur_max"]) == (LONGUEUR_MIN, LONGUEUR_MAX) == (8, 128)
     )
@@ -48,7 +57,7 @@ async def test_the_configuration_tells_the_figures_that_the_service_lives_by(ser
     assert (activation["longueur_code"], activation["essais_max"], activation["envois_max"]) == (
         LONGUEUR_CODE, ESSAIS_MAX, ENVOIS_MAX
     ) == (6, 5, 5)  # fmt: skip
-    assert (activation["duree_code_sms"], activation["duree_lien_email"]) == tuple(d.total_seconds() for d in DUREES.values())
+    assert (activation["duree_code_sms"], activation["duree_lien_email"]) == (10 * 60, 24 * 3600)
     assert (activation["delai_renvoi"], activation["duree_inscription"]) == (60, 7 * 86_400)
     assert limites == {
         "corps_max_octets": 65_536,
@@ -57,6 +66,20 @@ async def test_the_configuration_tells_the_figures_that_the_service_lives_by(ser
         "sms_par_heure": SMS_PAR_CLIENT[0].nombre,
         "sms_par_numero_par_jour": SMS_PAR_NUMERO[-1].nombre,
         "courriels_par_adresse_par_jour": EMAIL_PAR_ADRESSE[-1].nombre,
+        # These two are the database's: see the tests of `freiner`.
+        "echecs_de_connexion_sans_attente": 5,
+        "echecs_de_connexion_par_compte_par_jour": 25,
+        "connexions_par_heure": CONNEXIONS_PAR_CLIENT[-1].nombre,
+        "recuperations_par_heure": RECUPERATIONS_PAR_CLIENT[-1].nombre,
+        "exports_par_heure": ACTIONS_PAR_COMPTE["export"][-1].nombre,
+    }
+    assert lue["sessions"] == {
+        "jeton_acces": 600,
+        "reprise": 10,
+        "reauthentification": 300,
+        "ordinaire": {"inactivite": 1800, "absolue": 12 * 3600},
+        "rester_connecte": {"inactivite": 12 * 3600, "absolue": 24 * 3600},
+        "appareil_partage": {"inactivite": 600, "absolue": 3600},
     }
     forme = re.compile(lue["identifiant"]["motif"])
     for saisie in ("ines.dupont", "a-b_c.d", "abc", "ines..dupont", ".ines", "ines.", "inès", "ines\n"):
@@ -337,11 +360,9 @@ def test_bodies_refuse_unknown_fields_and_every_field_is_described() -> None:
                 valideur(propriete).validate(exemple)
 
 
-def test_who_may_call_what_is_told_and_links_lead_somewhere() -> None:
+def test_parameters_links_and_idempotency_are_told() -> None:
     identifiants = {o["operationId"]: o for *_, o in operations()}
     for chemin, _, operation in operations():
-        attendu: list[Any] = [{"secretInscription": []}] if chemin.startswith("/v1/inscriptions/{id}") else []
-        assert operation["security"] == attendu, chemin
         parametres = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
         assert parametres == set(re.findall(r"{(\w+)}", chemin))
     liens = identifiants["inscrire"]["responses"]["201"]["links"].values()
@@ -351,7 +372,9 @@ def test_who_may_call_what_is_told_and_links_lead_somewhere() -> None:
         assert lien["parameters"].keys() <= noms
     # A key on every POST that creates or sends.
     avec_cle = {o["operationId"] for *_, o in operations() if "Idempotency-Key" in {p["name"] for p in o["parameters"]}}
-    assert avec_cle == {"inscrire", "demanderActivation", "renvoyerCode"}
+    assert avec_cle == {
+        "inscrire", "demanderActivation", "renvoyerCode", "recupererMotDePasse", "recupererIdentifiant", "demanderContact"
+    }  # fmt: skip
 
 
 def _references(noeud: Any) -> Iterator[str]:

@@ -18,12 +18,45 @@ from app.settings import Settings
 from app.usecases.appel import Appel
 from app.usecases.identifiants import Noms
 from domain.activation import Essai, Jeton, LienSuivi
+from domain.activite import Activite, ActiviteVue, Fil, LigneActivite
 from domain.compte import CompteEnAttente, Contact, NouveauCompte
+from domain.consentements import ChoixDiffusion, DemandeDesinscription, ReponseParentale
+from domain.export import DemandeAnnulation, DemandeEffacement
 from domain.formulaire import lire
 from domain.inscription import CorrectionContacts, DemandeInscription, InscriptionCreee
 from domain.jetons import Cle, Trousseau
 from domain.message import Message, Rendu
-from domain.ports import MessageRecu
+from domain.ports import MessageRecu, Verification
+from domain.recuperation import (
+    ConfirmationRecuperation,
+    DemandeIdentifiantOublie,
+    DemandeRecuperation,
+    Destinataire,
+    Recuperation,
+)
+from domain.session import (
+    Candidat,
+    DemandeRafraichissement,
+    DemandeReauthentification,
+    DemandeSession,
+    Duree,
+    JetonsSession,
+    SessionCreee,
+    SessionsVue,
+    SessionVue,
+)
+from domain.titulaire import (
+    CitoyenModifie,
+    ContactTenu,
+    ContactVue,
+    DemandeContact,
+    DemandeIdentifiant,
+    DemandeMotDePasse,
+    IdentifiantVue,
+    ModificationMoi,
+    Titulaire,
+)
+from domain.transaction import NouvelleSession
 from tests.builders import des_outils, un_citoyen, un_representant, une_adresse, une_association, une_demande, une_entreprise
 from tests.service import Service, refus
 
@@ -178,7 +211,7 @@ def _porteurs() -> list[Any]:
     ]
     association = une_association(denomination="Canarisociale", representant=un_representant(nom="Canarinom"))
     contact = Contact("email", "canari-mail@exemple.fr")
-    jeton = Jeton(id=uuid4(), compte_id=uuid4(), canal="sms", destination="+33612349876", cle_id="essai")
+    jeton = Jeton(id=uuid4(), compte_id=uuid4(), usage="activation", canal="sms", destination="+33612349876", cle_id="essai")
     message: dict[str, Any] = {"id": uuid4(), "canal": "email", "destination": "canari-mail@exemple.fr", "objet": "Canarinom"}
     compte: dict[str, Any] = {"id": UUID(int=0), "identifiant": "canarinom", "langue": "fr", "contacts": (contact,)}
     return [
@@ -198,14 +231,67 @@ def _porteurs() -> list[Any]:
         CompteEnAttente(etat="actif", type="citoyen", expire_le=datetime.now(UTC), expiree=False, activations=(), **compte),
         contact,
         jeton,
-        Message(id=uuid4(), canal="sms", modele="activation", langue="fr", identifiant="canarinom", jeton=jeton, perime=False,
-                tentatives=1),
+        Message(id=uuid4(), compte_id=uuid4(), canal="sms", modele="contact_change", destination="canari-mail@exemple.fr",
+                langue="fr", identifiant="canarinom", jeton=jeton, faits={"nouvelle": "canari-mail"}, perime=False,
+                identifiants=("canarinom",), tentatives=1),
         Rendu(texte="Canarinom", **message),
         MessageRecu(texte="Canarinom", html=None, envoye_le=datetime.now(UTC), **message),
+        *_porteurs_de_session(),
+        Titulaire(
+            id=uuid4(), session_id=uuid4(), identifiant="canarinom", langue="fr", profil=demandes[0].profil, provenances={},
+            contacts=(ContactTenu(nature="email", valeur="canari-mail@exemple.fr", recoit_sms=False, verifie_le=None),),
+            identites=(), diffusion={}, cgu_acceptees="a", cgu_en_vigueur="a", rgpd_connue="a", rgpd_en_vigueur="a",
+            recent=True, mot_de_passe_defini=True, cree_le=datetime.now(UTC), active_le=datetime.now(UTC), modifie_le=None,
+        ),
         Cle("essai", b"Canari!73orage"),
         Trousseau((Cle("essai", b"Canari!73orage"),)),
         Appel(client="192.0.2.10", corps=b"Canari!73orage", cle_idempotence="Canarinom"),
         Settings(database_url="postgresql://x:Canari!73orage@y/z", smtp_url="smtps://Canarinom", secret_keys="Canari!73orage"),
+    ]  # fmt: skip
+
+
+def _porteurs_de_session() -> list[Any]:
+    """The same, of what comes once an account is active."""
+    id_, instant, secret = uuid4(), datetime.now(UTC), "Canari!73orage"
+    jetons: dict[str, Any] = {"jeton_acces": secret, "jeton_rafraichissement": secret, "expire_dans": 600, "session": id_,
+                              "session_expire_le": instant, "session_fin_le": instant}  # fmt: skip
+    details = {"adresse": "192.0.2.10", "destination": "canari-mail@exemple.fr"}
+    contact: dict[str, Any] = {"nature": "email", "valeur": "canari-mail@exemple.fr", "recoit_sms": False, "verifie_le": None}
+    vue = SessionVue(id=id_, courante=True, agent="Canarinom", adresse="192.0.2.10", appareil_partage=False,
+                     ouverte_le=instant, vue_le=instant, expire_le=instant, fin_le=instant)  # fmt: skip
+    ligne = ActiviteVue(reference="M547361765G", nature="connexion", titre="Connexion", fait_le=instant, details=details)
+    return [
+        DemandeSession(identifiant="canarinom", mot_de_passe=secret, jeton_appareil=secret),
+        DemandeRafraichissement(jeton_rafraichissement=secret),
+        DemandeReauthentification(mot_de_passe=secret),
+        Candidat(id=id_, etat="actif", empreinte_mdp=secret, effacement_prevu=False),
+        NouvelleSession(id=id_, compte_id=id_, empreinte=secret.encode(), duree=Duree(1, 1), agent="Canarinom",
+                        adresse="192.0.2.10", appareil_partage=False, verifiee=secret),
+        Verification(juste=True, nouvelle=secret),
+        JetonsSession(**jetons),
+        SessionCreee(jeton_appareil=secret, **jetons),
+        SessionsVue(sessions=[vue]),
+        Activite(nature="connexion", details=details),
+        LigneActivite(id=1, nature="connexion", fait_le=instant, details=details),
+        Fil(activites=[ligne], suivant=None),
+        ContactVue(source="declaration", verifie=False, verrouille=False, **contact),
+        IdentifiantVue(identifiant="canarinom"),
+        CitoyenModifie(nom_naissance="Canarinom"),
+        ModificationMoi(profil=CitoyenModifie(nom_naissance="Canarinom"), telephone_fixe="+33139987654"),
+        DemandeContact(canal="email", valeur="canari-mail@exemple.fr", mot_de_passe=secret),
+        DemandeMotDePasse(mot_de_passe_actuel=secret, mot_de_passe=secret),
+        DemandeIdentifiant(identifiant="canarinom", mot_de_passe=secret),
+        DemandeEffacement(mot_de_passe=secret),
+        DemandeAnnulation(jeton=secret),
+        ChoixDiffusion(email=True, sms=True, lettre_actualite=True, alertes=True,
+                       email_representant_legal="canari-mail@exemple.fr"),
+        ReponseParentale(jeton=secret, accorde=True),
+        DemandeDesinscription(jeton=secret),
+        DemandeRecuperation(identifiant="canarinom"),
+        DemandeIdentifiantOublie(email="canari-mail@exemple.fr"),
+        ConfirmationRecuperation(jeton=secret, mot_de_passe=secret),
+        Recuperation(id=id_, objet="mot_de_passe", saisie="canari-mail@exemple.fr", canal=None, client="192.0.2.10"),
+        Destinataire(compte_id=id_, email="canari-mail@exemple.fr", mobile="+33612349876"),
     ]  # fmt: skip
 
 

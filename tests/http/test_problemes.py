@@ -38,6 +38,7 @@ PRECIS: dict[type[Refus], Refus] = {
     erreurs.IdentifiantIndisponible: erreurs.IdentifiantIndisponible(["ines.dupont2"]),
     erreurs.CanalImpossible: erreurs.CanalImpossible("sms"),
     erreurs.CodeIncorrect: erreurs.CodeIncorrect(4),
+    erreurs.CguAReaccepter: erreurs.CguAReaccepter("2027-01"),
 }
 
 
@@ -93,7 +94,10 @@ async def test_what_an_address_refuses(service: Service) -> None:
         ("/v1/inscriptions/00000000-0000-4000-8000-000000000000", (401, "secret_invalide")),
         # The framework's own pages.
         ("/schema", (404, "introuvable")),
-        ("/_openapi/openapi.json", (401, "secret_invalide")),
+        ("/_openapi/openapi.json", (401, "jeton_invalide")),
+        ("/v1/moi", (401, "jeton_invalide")),
+        ("/v1/moi/nulle-part", (404, "introuvable")),
+        ("/v1/recuperations/mot-de-passe", (405, "methode_interdite")),
     ):
         reponse = await service.http.get(chemin)
         assert refus(reponse) == attendu, chemin
@@ -420,7 +424,8 @@ async def test_only_the_listed_origins_may_call_from_a_browser(settings: Setting
             for chemin in ("/v1/configuration", "/nulle-part"):
                 lue = await service.http.get(chemin, headers={"Origin": origine})
                 assert lue.headers["access-control-allow-origin"] == origine
-                assert "access-control-allow-credentials" not in lue.headers
+                # The refresh token may come in a cookie.
+                assert lue.headers["access-control-allow-credentials"] == "true"
                 assert "Retry-After" in lue.headers["access-control-expose-headers"]
         for origine in (
             "https://evil.example", "null", "https://portail.fr.evil.example", "http://portail.fr", "https://portail.fr:8443",
@@ -429,6 +434,7 @@ async def test_only_the_listed_origins_may_call_from_a_browser(settings: Setting
             refuse = await service.http.options("/v1/inscriptions", headers={"Origin": origine} | demande)
             lue = await service.http.get("/v1/configuration", headers={"Origin": origine})
             assert "access-control-allow-origin" not in {**refuse.headers, **lue.headers}, origine
+            assert "access-control-allow-origin" not in (await service.http.get("/v1/moi", headers={"Origin": origine})).headers
         # An answer made for one origin, or one language, is not another's.
         for entetes in ({}, {"Origin": "https://portail.fr"}, {"Origin": "https://evil.example"}):
             lue = await service.http.get("/openapi.json", headers=entetes)
