@@ -326,8 +326,13 @@ class Passages(Protocol):
         """Whether an active account bears another identity with this digest."""
         ...
 
-    async def attacher(self, compte_id: UUID, identite: IdentiteRecue, empreinte: bytes | None) -> bool:
-        """False when it is attached already, to this account or another. One that only a pending sign-up held is taken over."""
+    async def attacher(
+        self, compte_id: UUID, identite: IdentiteRecue, empreinte: bytes | None, jeton: bytes | None = None
+    ) -> bool:
+        """False when it is attached already, to this account or another. One that only a pending sign-up held is taken over.
+
+        `jeton`: the sealed id_token, for the session that the sign-up will open.
+        """
         ...
 
     async def revoir(self, identite: IdentiteRecue) -> None:
@@ -342,6 +347,10 @@ class Passages(Protocol):
 
     async def noter_session(self, session_id: UUID, fournisseur: Fournisseur, jeton: bytes) -> None:
         """What signing out of the provider will need."""
+        ...
+
+    async def confier_jeton(self, compte_id: UUID, session_id: UUID) -> None:
+        """Hands what a sign-up left over to its first session."""
         ...
 
     async def jeton_de_session(self, session_id: UUID) -> tuple[Fournisseur, bytes] | None: ...

@@ -7,8 +7,47 @@ from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
 import httpx
+from litestar import Litestar
 
+ORIGINE = "http://localhost:8001"
 Etape = Literal["choix", "connexion", "information"]
+
+
+class Reseau(httpx.AsyncBaseTransport):
+    """The network between the service and the simulator; without a simulator, nobody answers.
+
+    `panne`: raised instead of each answer. `adresses`: those the service called, in order.
+    """
+
+    def __init__(self, app: Litestar | None) -> None:
+        self._app = httpx.ASGITransport(app=app) if app else None  # type: ignore[arg-type]
+        self.panne: httpx.TransportError | None = None
+        self.adresses: list[str] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.adresses.append(str(request.url))
+        if self._app is None or self.panne is not None:
+            raise self.panne or httpx.ConnectError("nobody there")
+        return await self._app.handle_async_request(request)
+
+    def navigateur(self) -> httpx.AsyncClient:
+        """A browser of somebody's, with its own cookies."""
+        return httpx.AsyncClient(transport=self._app, base_url=ORIGINE)
+
+    async def casser(self, **pannes: Any) -> None:
+        """The faults in force from now on; none heals."""
+        async with self.navigateur() as banc:
+            assert (await banc.post("/simulateur/pannes", json=pannes)).status_code == 200
+
+    async def tourner_les_cles(self) -> None:
+        async with self.navigateur() as banc:
+            assert (await banc.post("/simulateur/cles")).status_code == 204
+
+    async def appels(self) -> dict[str, int]:
+        """How many times the service called each door."""
+        async with self.navigateur() as banc:
+            appels: dict[str, int] = (await banc.get("/simulateur/")).json()["appels"]
+            return appels
 
 
 class Page(HTMLParser):

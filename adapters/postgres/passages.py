@@ -66,10 +66,12 @@ _ATTACHER = text(
        where etat = 'en_attente' and id <> :compte
          and id = (select compte_id from identites_federees where emetteur = :emetteur and sub = :sub)
     )
-    insert into identites_federees as i (emetteur, sub, compte_id, fournisseur, revendications, empreinte_pivot)
-    values (:emetteur, :sub, :compte, :fournisseur, cast(:revendications as jsonb), :empreinte)
+    insert into identites_federees as i
+      (emetteur, sub, compte_id, fournisseur, revendications, empreinte_pivot, jeton_identite)
+    values (:emetteur, :sub, :compte, :fournisseur, cast(:revendications as jsonb), :empreinte, :jeton)
     on conflict (emetteur, sub) do update
-      set compte_id = excluded.compte_id, revendications = excluded.revendications, rattachee_le = horloge(), vue_le = horloge()
+      set compte_id = excluded.compte_id, revendications = excluded.revendications, jeton_identite = excluded.jeton_identite,
+          empreinte_pivot = excluded.empreinte_pivot, rattachee_le = horloge(), vue_le = horloge()
       where exists (select from comptes where id = i.compte_id and etat = 'en_attente')
     """
 )
@@ -93,6 +95,18 @@ _DETACHER = text(
     """
 )
 _NOTER = text("update sessions set fournisseur = :fournisseur, jeton_identite = :jeton where id = :session")
+_CONFIER = text(
+    """
+    with recent as (
+      select fournisseur, jeton_identite from identites_federees
+       where compte_id = :compte and jeton_identite is not null order by rattachee_le desc limit 1
+    ), confie as (
+      update sessions s set fournisseur = recent.fournisseur, jeton_identite = recent.jeton_identite
+        from recent where s.id = :session
+    )
+    update identites_federees set jeton_identite = null where compte_id = :compte and jeton_identite is not null
+    """
+)
 _JETON = text("select fournisseur, jeton_identite from sessions where id = :session and jeton_identite is not null")
 _COMPLETER = text(
     """
@@ -140,8 +154,15 @@ class PgPassages(Passages):
     async def semblable(self, empreinte: bytes) -> bool:
         return bool((await self._connexion.execute(_SEMBLABLE, {"empreinte": empreinte})).scalar())
 
-    async def attacher(self, compte_id: UUID, identite: IdentiteRecue, empreinte: bytes | None) -> bool:
-        ordre = _cle(identite) | {"compte": compte_id, "fournisseur": identite.fournisseur, "empreinte": empreinte}
+    async def attacher(
+        self, compte_id: UUID, identite: IdentiteRecue, empreinte: bytes | None, jeton: bytes | None = None
+    ) -> bool:
+        ordre = _cle(identite) | {
+            "compte": compte_id,
+            "fournisseur": identite.fournisseur,
+            "empreinte": empreinte,
+            "jeton": jeton,
+        }
         return (await self._connexion.execute(_ATTACHER, ordre)).rowcount == 1
 
     async def revoir(self, identite: IdentiteRecue) -> None:
@@ -156,6 +177,9 @@ class PgPassages(Passages):
 
     async def noter_session(self, session_id: UUID, fournisseur: Fournisseur, jeton: bytes) -> None:
         await self._connexion.execute(_NOTER, {"session": session_id, "fournisseur": fournisseur, "jeton": jeton})
+
+    async def confier_jeton(self, compte_id: UUID, session_id: UUID) -> None:
+        await self._connexion.execute(_CONFIER, {"compte": compte_id, "session": session_id})
 
     async def jeton_de_session(self, session_id: UUID) -> tuple[Fournisseur, bytes] | None:
         ligne = (await self._connexion.execute(_JETON, {"session": session_id})).one_or_none()

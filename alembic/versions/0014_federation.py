@@ -60,6 +60,7 @@ def upgrade() -> None:
             constraint identites_fournisseur_connu check (fournisseur in ('franceconnect', 'proconnect')),
           revendications jsonb not null,
           empreinte_pivot bytea,
+          jeton_identite bytea,
           rattachee_le timestamptz not null default horloge(),
           vue_le timestamptz not null default horloge(),
           primary key (emetteur, sub)

@@ -183,13 +183,13 @@ class Federations:
         provenances = provenances if convient(identite, profil) else {}
         if fautes := fautes_de_verrou(profil, champs, provenances):
             raise ChampsInvalides(fautes)
-        await self._attacher(tx, compte, identite)
+        await self._attacher(tx, compte, identite, self._sceller(identite))
         donnes: dict[str, Any] = msgspec.to_builtins(profil)
         tels_quels = {nom: p for nom, p in provenances.items() if donnes.get(nom) == champs[nom]}
         await tx.passages.completer(compte, profil, tels_quels)
 
-    async def _attacher(self, tx: Transaction, compte: UUID, identite: IdentiteRecue) -> None:
-        if not await tx.passages.attacher(compte, identite, self._empreinte_pivot(identite)):
+    async def _attacher(self, tx: Transaction, compte: UUID, identite: IdentiteRecue, jeton: bytes | None = None) -> None:
+        if not await tx.passages.attacher(compte, identite, self._empreinte_pivot(identite), jeton):
             raise IdentiteDejaRattachee
 
     async def detacher(self, porteur: Porteur, fournisseur: Fournisseur) -> None:
@@ -235,6 +235,8 @@ class Federations:
         if passage.compte_id is None or passage.session_id is None:
             raise CodeEchangeInvalide
         titulaire = exiger_ecriture(await tx.titulaires.tenir(passage.compte_id, passage.session_id))
+        # The provider's session is now open too: signing out of this one must be able to end it.
+        await tx.passages.noter_session(titulaire.session_id, identite.fournisseur, self._sceller(identite))
         connue = await tx.passages.connue(identite.emetteur, identite.sub)
         if connue is not None and connue.compte_id == titulaire.id:
             return ResultatRattachement(deja_rattachee=True)
@@ -261,8 +263,7 @@ class Federations:
         if creee is None:
             raise CompteIndisponible
         await tx.passages.revoir(identite)
-        jeton = self._coffre.sceller(identite.jeton_identite.encode())
-        await tx.passages.noter_session(creee.session, identite.fournisseur, jeton)
+        await tx.passages.noter_session(creee.session, identite.fournisseur, self._sceller(identite))
         return ResultatSession(session=creee)
 
     async def _exiger_preuve(self, tx: Transaction, porteur: Porteur | None) -> Titulaire:
@@ -294,6 +295,10 @@ class Federations:
     def _empreinte_pivot(self, identite: IdentiteRecue) -> bytes | None:
         matiere = matiere_pivot(identite.revendications) if identite.fournisseur == "franceconnect" else None
         return self._trousseau.empreinte(f"pivot/{identite.emetteur}", matiere) if matiere else None
+
+    def _sceller(self, identite: IdentiteRecue) -> bytes:
+        """The id_token, which signing out of the provider will show it."""
+        return self._coffre.sceller(identite.jeton_identite.encode())
 
     def _lire(self, passage: Passage) -> IdentiteRecue:
         clair = self._coffre.ouvrir(passage.identite or b"")

@@ -128,6 +128,8 @@ class Sessions:
                 raise PasEncoreActif
             if await tx.comptes.depenser_secret(inscription):
                 ouverte = await tx.sessions.ouvrir(self._nouvelle(inscription, options, appel, None))
+                if ouverte is not None:
+                    await tx.passages.confier_jeton(inscription, ouverte.id)
         if ouverte is None:
             raise SessionDejaRemise
         return self._creee(ouverte, options, self._systeme.nouvel_id())

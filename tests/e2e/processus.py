@@ -53,7 +53,9 @@ def dossier_jetable(parent: Path | None = None) -> Iterator[Path]:
 def environnement(dossier: Path, **reglages: object) -> dict[str, str]:
     """This process's environment with these settings of ours, and no other."""
     autres = {nom: valeur for nom, valeur in os.environ.items() if not nom.startswith("COMPTOIR_")}
-    return autres | {f"COMPTOIR_{nom.upper()}": str(v) for nom, v in {"data_dir": dossier, "simulator": "off", **reglages}.items()}
+    return autres | {
+        f"COMPTOIR_{nom.upper()}": str(v) for nom, v in {"data_dir": dossier, "simulator": "off", **reglages}.items()
+    }
 
 
 def executer(*arguments: str, env: dict[str, str], delai: float = 60) -> subprocess.CompletedProcess[str]:
