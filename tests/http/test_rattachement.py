@@ -1,0 +1,345 @@
+"""Attaching an identity to an account that one has proven, detaching it, and what may happen in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from app.simulateur.personnes import Personne
+from app.simulateur.regles import FRANCECONNECT
+from tests.builders import MOT_DE_PASSE, Corps, demande_federee, une_demande, une_entreprise
+from tests.service import Service, champs_fautifs, porteur, publier, refus
+
+EMAIL, MOBILE = "ines@exemple.fr", "+33612345678"
+FC_EMAIL = "wossewodda-3728@yopmail.com"
+NEUF = "Cyprès?29galet"
+CERTIFIE = {"source": "franceconnect", "verifie": True, "verrouille": True}
+FINIE, PRISE, TROP_TARD = (401, "session_finie"), (409, "identite_deja_rattachee"), (403, "reauthentification_requise")
+
+
+async def rattacher(service: Service, session: Corps, login: str = "test") -> httpx.Response:
+    return await service.tenter("rattachement", login, session=session)
+
+
+async def rattache(service: Service, session: Corps, login: str = "test") -> None:
+    reponse = await rattacher(service, session, login)
+    assert (reponse.status_code, reponse.json()) == (200, {"type": "rattachement", "deja_rattachee": False})
+
+
+async def pret(service: Service, session: Corps, login: str = "test") -> str:
+    """Back from FranceConnect with our code, nothing attached yet."""
+    return (await service.revenir(await service.chez_le_fournisseur("rattachement", login, session=session)))["code"]
+
+
+async def detacher(service: Service, session: Corps) -> httpx.Response:
+    return await service.appeler(session, "DELETE", "/v1/moi/franceconnect")
+
+
+async def entre_par(service: Service, login: str = "test") -> Corps:
+    session: Corps = (await service.passer("connexion", login))["session"]
+    return session
+
+
+async def fil(service: Service, session: Corps) -> list[tuple[str, str | None]]:
+    """Nature and provider of each line, newest first."""
+    lignes = (await service.appeler(session, "GET", "/v1/moi/activites")).json()["activites"]
+    return [(ligne["nature"], ligne["details"].get("fournisseur")) for ligne in lignes]
+
+
+async def avis(service: Service, destination: str) -> int:
+    """How many messages about FranceConnect went there."""
+    return len([m for m in await service.messages(destination) if "FranceConnect" in m.texte])
+
+
+def change_d_etat_civil(monkeypatch: pytest.MonkeyPatch, **revendications: Any) -> None:
+    """`test` after a change: the same birth, another `sub`."""
+    toutes = FRANCECONNECT.personnes["test"].revendications | revendications
+    personne = Personne(login="changé", revendications=toutes)
+    monkeypatch.setitem(FRANCECONNECT.personnes, "changé", personne)
+
+
+# Attaching
+
+
+async def test_attaching_takes_a_session_and_a_proof_given_a_short_time_ago(federe: Service) -> None:
+    session = await federe.entre(une_demande())
+    assert refus(await federe.autoriser("rattachement")) == (401, "jeton_invalide")
+    assert refus(await federe.autoriser("rattachement", session={"jeton_acces": "faux"})) == (401, "jeton_invalide")
+    await federe.avancer(timedelta(minutes=5, seconds=1))
+    assert refus(await federe.autoriser("rattachement", session=session)) == TROP_TARD
+    assert await federe.compter("passages") == 0
+    preuve = {"mot_de_passe": MOT_DE_PASSE}
+    assert (await federe.appeler(session, "POST", "/v1/sessions/courante/reauthentification", preuve)).status_code == 200
+    await publier(federe, "2026-11-bis", "Autre texte")
+    assert refus(await federe.autoriser("rattachement", session=session)) == (403, "cgu_a_reaccepter")
+    acceptation = {"cgu": {"accepte": True, "version": "2026-11-bis"}}
+    assert (await federe.appeler(session, "POST", "/v1/moi/acceptations", acceptation)).status_code == 200
+    await rattache(federe, session)
+    fermee = await federe.connecte("ines.dupont", MOT_DE_PASSE)
+    await federe.appeler(fermee, "DELETE", "/v1/sessions/courante")
+    assert refus(await federe.autoriser("rattachement", session=fermee)) == FINIE
+
+
+async def test_an_attached_identity_certifies_the_profile_opens_the_account_and_is_told(federe: Service) -> None:
+    session = await federe.entre(une_demande())
+    await federe.prouver(session, "sms", MOBILE)
+    avant = await federe.moi(session)
+    await rattache(federe, session)
+
+    moi = await federe.moi(session)
+    assert moi["profil"] == {
+        "type": "citoyen", "civilite": "madame", "nom_naissance": "DUBOIS", "nom_usage": "Le Goff", "prenom": "Angela",
+        "date_naissance": "1962-08-24",
+    }  # fmt: skip
+    provenances = {nom.removeprefix("/profil/"): p for nom, p in moi["provenances"].items()}
+    assert provenances.pop("nom_usage")["source"] == "declaration"
+    assert list(provenances.values()) == [CERTIFIE] * 4
+    assert [i["fournisseur"] for i in moi["identites"]] == ["franceconnect"]
+    # Neither the name to sign in with, nor the contacts, nor the password.
+    assert {n: moi[n] for n in ("id", "identifiant", "contacts", "mot_de_passe_defini")} == {
+        n: avant[n] for n in ("id", "identifiant", "contacts", "mot_de_passe_defini")
+    }
+    assert (await fil(federe, session))[0] == ("identite_rattachee", "franceconnect")
+    for destination in (EMAIL, MOBILE):
+        assert await avis(federe, destination) == 1
+    assert not await federe.messages(FC_EMAIL)
+    corps = {"profil": {"type": "citoyen", "prenom": "Inès"}}
+    refusee = await federe.appeler(session, "PATCH", "/v1/moi", corps, **{"If-Match": "*"})
+    assert champs_fautifs(refusee) == {"/profil/prenom": "champ_verrouille"}
+    assert (await federe.moi(await entre_par(federe)))["id"] == moi["id"]
+    # Again: nothing more to do nor to tell.
+    assert (await rattacher(federe, session)).json() == {"type": "rattachement", "deja_rattachee": True}
+    assert await avis(federe, EMAIL) == 1
+
+
+async def test_contacts_that_are_not_proven_are_told_nothing(federe: Service) -> None:
+    await rattache(federe, await federe.entre(une_demande()))
+    assert (await avis(federe, EMAIL), await avis(federe, MOBILE)) == (1, 0)
+
+
+async def test_an_identity_belongs_to_one_account(federe: Service) -> None:
+    sienne = await federe.adherer()
+    mienne = await federe.entre(une_demande())
+    avant = await federe.moi(mienne)
+    assert refus(await rattacher(federe, mienne)) == PRISE
+    assert await federe.moi(mienne) == avant
+    assert (await federe.moi(await entre_par(federe)))["id"] == (await federe.moi(sienne))["id"]
+    assert await avis(federe, EMAIL) == 0
+
+
+async def test_of_two_accounts_that_attach_one_identity_at_once_one_has_it(federe: Service) -> None:
+    demandes = [une_demande(email=f"{n}@exemple.fr") for n in "ab"]
+    sessions = [await federe.entre(demande) for demande in demandes]
+    codes = [await pret(federe, session) for session in sessions]
+    reponses = await asyncio.gather(*(federe.echanger(code) for code in codes * 4))
+    # Each code once; and of the two, one.
+    assert sorted(r.status_code for r in reponses) == [200, 409] + [422] * 6
+    assert await federe.compter("identites_federees") == 1
+    assert sorted([len((await federe.moi(s))["identites"]) for s in sessions]) == [0, 1]
+
+
+async def test_an_account_may_have_several_identities(federe: Service) -> None:
+    session = await federe.entre(une_demande())
+    for login in ("test", "nom_composé"):
+        await rattache(federe, session, login)
+    moi = await federe.moi(session)
+    assert [i["revendications"]["family_name"] for i in moi["identites"]] == ["DUBOIS", "TROIS-DUPRE"]
+    assert moi["profil"]["nom_naissance"] == "TROIS-DUPRE"
+    for login in ("test", "nom_composé"):
+        assert (await federe.moi(await entre_par(federe, login)))["id"] == moi["id"]
+
+
+async def test_an_organisation_keeps_the_profile_that_was_typed(federe: Service) -> None:
+    session = await federe.entre(une_demande(une_entreprise()))
+    avant = await federe.moi(session)
+    await rattache(federe, session)
+    apres = await federe.moi(session)
+    assert (apres["profil"], apres["provenances"]) == (avant["profil"], avant["provenances"])
+    assert (await federe.moi(await entre_par(federe)))["id"] == avant["id"]
+
+
+async def test_whoever_holds_an_identity_takes_it_from_a_sign_up_that_was_never_activated(federe: Service) -> None:
+    en_attente = await federe.inscrit(demande_federee(await federe.prerempli(), activer_par="email"))
+    session = await federe.entre(une_demande())
+    await rattache(federe, session)
+    assert (await federe.suivre(await federe.lien(FC_EMAIL))).status_code == 200
+    assert (await federe.lire(en_attente)).json()["etat"] == "actif"
+    delaisse = await federe.http.post(f"/v1/inscriptions/{en_attente['id']}/session", json={}, headers=porteur(en_attente))
+    moi = await federe.moi(delaisse.json())
+    assert (moi["identites"], {p["source"] for p in moi["provenances"].values()}) == ([], {"declaration"})
+    assert (await federe.moi(await entre_par(federe)))["id"] == (await federe.moi(session))["id"]
+
+
+# Between leaving and coming back
+
+
+async def _se_deconnecter(service: Service, session: Corps) -> None:
+    assert (await service.appeler(session, "DELETE", "/v1/sessions/courante")).status_code == 204
+
+
+async def _partout(service: Service, session: Corps) -> None:
+    autre = await service.connecte("ines.dupont", MOT_DE_PASSE)
+    assert (await service.appeler(autre, "DELETE", "/v1/sessions")).status_code == 204
+
+
+async def _changer_le_mot_de_passe(service: Service, session: Corps) -> None:
+    autre = await service.connecte("ines.dupont", MOT_DE_PASSE)
+    corps = {"mot_de_passe_actuel": MOT_DE_PASSE, "mot_de_passe": NEUF}
+    assert (await service.appeler(autre, "PUT", "/v1/moi/mot-de-passe", corps)).status_code in (200, 204)
+
+
+async def _reinitialiser(service: Service, session: Corps) -> None:
+    await service.recuperer("ines.dupont")
+    assert (await service.reinitialiser(NEUF, jeton=await service.lien(EMAIL, "mot-de-passe"))).status_code == 200
+
+
+async def _suspendre(service: Service, session: Corps) -> None:
+    await service.sql.execute("update comptes set etat = 'suspendu'")
+
+
+async def _quitter(service: Service, session: Corps) -> None:
+    assert (await service.appeler(session, "POST", "/v1/moi/effacement", {})).status_code == 202
+
+
+async def _effacer(service: Service, session: Corps) -> None:
+    await service.sql.execute("select effacer_compte(id, '1 day') from comptes")
+
+
+@pytest.mark.parametrize(
+    ("entre_temps", "refusee"),
+    [(_se_deconnecter, FINIE), (_partout, FINIE), (_changer_le_mot_de_passe, FINIE), (_reinitialiser, FINIE),
+     (_suspendre, FINIE), (_quitter, FINIE), (_effacer, (422, "code_echange_invalide"))],
+    ids=lambda v: getattr(v, "__name__", ""),
+)  # fmt: skip
+async def test_a_proof_does_not_outlive_the_session_that_gave_it(
+    federe: Service, entre_temps: Callable[[Service, Corps], Awaitable[None]], refusee: tuple[int, str]
+) -> None:
+    session = await federe.entre(une_demande())
+    au_depart = await federe.chez_le_fournisseur("rattachement", session=session)
+    au_retour = await pret(federe, session)
+    await entre_temps(federe, session)
+    assert refus(await federe.echanger(au_retour)) == refusee
+    if refusee == FINIE:
+        assert refus(await federe.echanger((await federe.revenir(au_depart))["code"])) == FINIE
+    else:
+        assert (await federe.http.get(au_depart)).status_code == 404
+    assert await federe.compter("identites_federees") == 0
+
+
+async def test_new_terms_wait_to_be_accepted_before_anything_is_attached(federe: Service) -> None:
+    session = await federe.entre(une_demande())
+    code = await pret(federe, session)
+    await publier(federe, "2026-11-bis", "Autre texte")
+    assert refus(await federe.echanger(code)) == (403, "cgu_a_reaccepter")
+    assert await federe.compter("identites_federees") == 0
+
+
+async def test_a_proof_under_way_does_not_outlive_a_detaching(federe: Service) -> None:
+    session = await federe.entre(une_demande())
+    await rattache(federe, session)
+    code, au_depart = await pret(federe, session), await federe.chez_le_fournisseur("rattachement", session=session)
+    assert (await detacher(federe, session)).status_code == 204
+    assert refus(await federe.echanger(code)) == (422, "code_echange_invalide")
+    assert (await federe.http.get(au_depart)).status_code == 404
+    assert (await federe.moi(session))["identites"] == []
+
+
+# Detaching
+
+
+async def test_detaching_leaves_a_way_in_or_is_refused(federe: Service) -> None:
+    session = await federe.adherer()
+    avant = await federe.moi(session)
+    assert refus(await detacher(federe, session)) == (409, "dernier_moyen_de_connexion")
+    assert await federe.moi(session) == avant
+
+    await federe.recuperer("angela.dubois")
+    await federe.reinitialiser(MOT_DE_PASSE, jeton=await federe.lien(FC_EMAIL, "mot-de-passe"))
+    session = await federe.connecte("angela.dubois", MOT_DE_PASSE)
+    assert (await detacher(federe, session)).status_code == 204
+    moi = await federe.moi(session)
+    assert (moi["identites"], moi["profil"]) == ([], avant["profil"])
+    assert moi["provenances"]["/profil/prenom"] == CERTIFIE | {"verrouille": False}
+    assert (await fil(federe, session))[0] == ("identite_detachee", "franceconnect")
+    assert await avis(federe, FC_EMAIL) == 1
+    # Free to be corrected, and a declaration from then on.
+    corps = {"profil": {"type": "citoyen", "prenom": "Inès"}}
+    moi = (await federe.appeler(session, "PATCH", "/v1/moi", corps, **{"If-Match": "*"})).json()
+    assert (moi["profil"]["prenom"], moi["provenances"]["/profil/prenom"]["source"]) == ("Inès", "declaration")
+    assert moi["provenances"]["/profil/nom_naissance"] == CERTIFIE | {"verrouille": False}
+    # FranceConnect knows nobody here any more.
+    assert (await federe.passer())["type"] == "inscription"
+    assert refus(await detacher(federe, session)) == (404, "passage_inconnu")
+
+
+async def test_detaching_takes_a_proof_given_a_short_time_ago(federe: Service) -> None:
+    session = await federe.entre(une_demande())
+    await rattache(federe, session)
+    await federe.avancer(timedelta(minutes=5, seconds=1))
+    assert refus(await detacher(federe, session)) == TROP_TARD
+    assert refus(await federe.http.delete("/v1/moi/franceconnect"))[0] == 401
+    assert (await detacher(federe, await entre_par(federe))).status_code == 204
+
+
+async def test_what_was_detached_may_be_attached_elsewhere(federe: Service) -> None:
+    premiere = await federe.entre(une_demande())
+    seconde = await federe.entre(une_demande(email="autre@exemple.fr"))
+    await rattache(federe, premiere)
+    assert refus(await rattacher(federe, seconde)) == PRISE
+    assert (await detacher(federe, premiere)).status_code == 204
+    await rattache(federe, seconde)
+    assert (await federe.moi(await entre_par(federe)))["id"] == (await federe.moi(seconde))["id"]
+
+
+# A civil status that changes
+
+
+@pytest.mark.parametrize(
+    "revendications", [{"family_name": "MARTIN"}, {"gender": "male"}, {"given_name_array": ["Angela"], "given_name": "Angela"}],
+    ids=str,
+)  # fmt: skip
+async def test_a_changed_civil_status_is_attached_again_by_proof(
+    federe: Service, monkeypatch: pytest.MonkeyPatch, revendications: Corps
+) -> None:
+    ancienne = await federe.moi(await federe.adherer())
+    change_d_etat_civil(monkeypatch, **revendications)
+    resultat = await federe.passer("connexion", "changé")
+    assert (resultat["type"], resultat["preuves"]) == ("rattachement_requis", ["mot_de_passe"])
+    # Said, and nothing more: neither whose account it is, nor a way into it.
+    assert resultat.keys() == {"type", "preuves", "inscription"}
+    assert resultat["inscription"]["profil"].keys() == {"civilite", "nom_naissance", "prenom", "date_naissance"}
+    assert len((await federe.moi(await entre_par(federe)))["identites"]) == 1
+
+    await federe.recuperer("angela.dubois")
+    await federe.reinitialiser(MOT_DE_PASSE, jeton=await federe.lien(FC_EMAIL, "mot-de-passe"))
+    session = await federe.connecte("angela.dubois", MOT_DE_PASSE)
+    await rattache(federe, session, "changé")
+    moi = await federe.moi(await entre_par(federe, "changé"))
+    assert (moi["id"], len(moi["identites"])) == (ancienne["id"], 2)
+    assert moi["profil"]["nom_naissance"] == revendications.get("family_name", "DUBOIS")
+
+
+async def test_somebody_who_only_resembles_signs_up_as_another(federe: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    ancienne = await federe.moi(await federe.adherer())
+    change_d_etat_civil(monkeypatch, family_name="MARTIN")
+    resultat = await federe.passer("connexion", "changé")
+    await federe.actif(demande_federee(resultat["inscription"]))
+    assert (await federe.moi(await entre_par(federe, "changé")))["id"] != ancienne["id"]
+    assert (await federe.moi(await entre_par(federe)))["id"] == ancienne["id"]
+
+
+@pytest.mark.parametrize(
+    "revendications",
+    [{"birthdate": "1962-08-25"}, {"birthplace": "75108"}, {"birthplace": "", "birthcountry": "99352"},
+     {"given_name_array": ["Claire"], "given_name": "Claire"}],
+    ids=str,
+)  # fmt: skip
+async def test_another_birth_resembles_nobody(federe: Service, monkeypatch: pytest.MonkeyPatch, revendications: Corps) -> None:
+    await federe.adherer()
+    change_d_etat_civil(monkeypatch, **revendications)
+    assert (await federe.passer("connexion", "changé"))["type"] == "inscription"
