@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench demo lock clean
+.PHONY: help run test check bench differentiel demo lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,6 +23,9 @@ check: .venv/dev.stamp ## lint, format, types, import contracts, tests: before e
 
 bench: .venv/dev.stamp ## ratios against a bare service, in one interleaved run (about ten minutes)
 	@$(BIN)/python -m bench
+
+differentiel: .venv/dev.stamp ## whether failed sign-ins and recoveries can be told apart by their time (a few minutes, on a quiet machine)
+	@$(BIN)/python -m bench.differentiel
 
 demo: .venv/run.stamp ## play accounts from sign-up to erasure against the running service
 	@$(BIN)/comptoir demo

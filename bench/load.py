@@ -2,16 +2,20 @@
 
 Closed loop (a connection sends as soon as it is answered) for throughput; open loop, at a fixed rate, for latencies: requests
 leave when they are due, however late the former ones are, and a stall counts for every request it delays.
+
+A chain, where each request carries what the answer before it brought: one a connection, which is its own template throughout.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter, deque
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -29,7 +33,10 @@ ROUND = 1_000_000
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """`template`: whole requests, sent in turn. `rate`: requests a second, all connections together; None: closed loop."""
+    """`template`: whole requests, sent in turn. `rate`: requests a second, all connections together; None: closed loop.
+
+    `chain`: the JSON text that each request takes over from the answer before it; there is then a template for each connection.
+    """
 
     port: int
     template: list[bytes]
@@ -39,6 +46,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     first: int = 0
     rate: float | None = None
     expected: int = 200
+    chain: str | None = None
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -86,8 +94,9 @@ def run(plan: Plan) -> Result:
         return running.result()
 
 
-def get(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: ".encode() + ADDRESS + b"\r\n\r\n"
+def get(path: str, token: str | None = None) -> bytes:
+    bearer = f"Authorization: Bearer {token}\r\n" if token else ""
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{bearer}X-Forwarded-For: ".encode() + ADDRESS + b"\r\n\r\n"
 
 
 def post(path: str, body: object) -> bytes:
@@ -115,8 +124,10 @@ def address(number: int) -> bytes:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, load: _Load) -> None:
-        self._load = load
+    """`own`: the request of its chain, which each answer makes the next one."""
+
+    def __init__(self, load: _Load, own: bytes | None) -> None:
+        self._load, self.own = load, own
         self._received = b""
         self._since = 0.0
         self._transport: asyncio.Transport
@@ -127,14 +138,14 @@ class _Connection(asyncio.Protocol):
 
     def send(self, since: float) -> None:
         self._since = since
-        self._transport.write(self._load.next_request())
+        self._transport.write(self._load.next_request(self.own))
 
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, separator, body = self._received.partition(b"\r\n\r\n")
         if separator and len(body) >= int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]):
             self._received = b""
-            self._load.answered(self, int(head[9:12]), self._since)
+            self._load.answered(self, int(head[9:12]), body, self._since)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._load.lost()
@@ -149,12 +160,13 @@ class _Load:
         self._free: list[_Connection] = []
         self._overdue: deque[float] = deque()
         self._over = False
+        self._chain = re.compile(b'"%s":"[\\w-]+"' % plan.chain.encode()) if plan.chain else None
 
     async def run(self) -> Result:
         loop = asyncio.get_running_loop()
-        for _ in range(self._plan.connections):
-            _, connection = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self._plan.port)
-            self._free.append(connection)
+        for i in range(self._plan.connections):
+            new = partial(_Connection, self, self._plan.template[i] if self._plan.chain else None)
+            self._free.append((await loop.create_connection(new, "127.0.0.1", self._plan.port))[1])
         self._from = time.perf_counter() + self._plan.warm_up
         self._until = self._from + self._plan.seconds
         if self._plan.rate is None:
@@ -192,13 +204,15 @@ class _Load:
         else:
             self._overdue.append(due)
 
-    def next_request(self) -> bytes:
+    def next_request(self, own: bytes | None) -> bytes:
         number = next(self._numbers)
-        template = self._plan.template[number % len(self._plan.template)]
+        template = own or self._plan.template[number % len(self._plan.template)]
         return template.replace(NAME, name(number)).replace(ADDRESS, address(number))
 
-    def answered(self, connection: _Connection, status: int, since: float) -> None:
+    def answered(self, connection: _Connection, status: int, body: bytes, since: float) -> None:
         now = time.perf_counter()
+        if self._chain and connection.own and (brought := self._chain.search(body)):
+            connection.own = self._chain.sub(brought[0], connection.own)
         # A closed loop is counted by its answers, an open one by what was due.
         if self._from <= (now if self._plan.rate is None else since) < self._until:
             if status == self._plan.expected:

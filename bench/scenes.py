@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import count
 from statistics import median
 from typing import Any
@@ -12,12 +13,15 @@ from typing import Any
 from msgspec import Struct, structs
 
 from bench.load import NAME, ROUND, Plan, Result, Running, get, post, run
+from bench.people import PASSWORD, Person
 from bench.services import Service, Services
 
 # Simultaneous sign-ups and reads of the throughput scenes.
 _CALLERS = 32
 # Availability requests a second while sign-ups arrive: far below what saturates.
 _RATE = 200
+# People who are signed in, and the access tokens of each: together more than the service remembers having verified.
+_PEOPLE, _TOKENS = 1000, 10
 _NAME = NAME.decode()
 _ACCORD = {"accepte": True, "version": "2026-11"}
 _OUR_SIGN_UP = {
@@ -33,11 +37,11 @@ _OUR_SIGN_UP = {
     "telephone_fixe": "0139980101",
     "telephone_mobile": "0639980001",
     "identifiant": None,
-    "mot_de_passe": "Tulipe!73orage",
+    "mot_de_passe": PASSWORD,
     "reglementation": {"cgu": _ACCORD, "rgpd": _ACCORD},
     "diffusion": {"email": False, "sms": False, "lettre_actualite": False, "alertes": False},
 }
-_BARE_SIGN_UP = {"identifiant": _NAME, "email": f"{_NAME}@exemple.fr", "mot_de_passe": "Tulipe!73orage"}
+_BARE_SIGN_UP = {"identifiant": _NAME, "email": f"{_NAME}@exemple.fr", "mot_de_passe": PASSWORD}
 
 Planner = Callable[[], Plan]
 Measure = Callable[[], Result]
@@ -68,7 +72,7 @@ _FEW_ACCOUNTS, _FEW_HOMONYMS = 10_000, 10
 
 
 class Scenes:
-    NAMES = ("start", "memory", "sign-up", "availability", "burst", "growth")
+    NAMES = ("start", "memory", "sign-up", "sign-in", "moi", "refresh", "availability", "burst", "growth")
 
     def __init__(self, services: Services, size: Size) -> None:
         self._services, self._size = services, size
@@ -114,6 +118,48 @@ class Scenes:
             )
         yield _throughput("sign-up / bare sign-up", found, "ours", at_least=0.85)
         yield _throughput("sign-up with its e-mail / bare sign-up", found, "ours, e-mail", at_least=0.85)
+
+    @cached_property
+    def _people(self) -> tuple[list[Person], list[Person]]:
+        return self._services.people("habitee", _PEOPLE, _TOKENS)
+
+    def sign_in(self) -> Iterator[Comparison]:
+        """Each from an address of their own, limits on."""
+        bare_people, people = self._people
+        with self._services.bare() as bare, self._services.comptoir("habitee") as ours:
+            found = self._rounds(
+                {
+                    "bare": _alone(self._plan(bare, _credentials("/sessions", bare_people), _CALLERS, expected=201)),
+                    "ours": _alone(self._plan(ours, _credentials("/v1/sessions", people), _CALLERS, expected=201)),
+                }
+            )
+        yield _throughput("sign-in / bare sign-in", found, "ours", at_least=0.90)
+
+    def moi(self) -> Iterator[Comparison]:
+        """With tokens never seen before, and with those of people who come back within ten minutes."""
+        bare_people, people = self._people
+        with self._services.bare() as bare, self._services.comptoir("habitee") as ours:
+            found = self._rounds(
+                {
+                    "bare": _alone(self._plan(bare, _mine("/moi", bare_people, _TOKENS), _CALLERS)),
+                    "new tokens": _alone(self._plan(ours, _mine("/v1/moi", people, _TOKENS), _CALLERS)),
+                    "known tokens": _alone(self._plan(ours, _mine("/v1/moi", people, 1), _CALLERS)),
+                }
+            )
+        yield _throughput("/v1/moi, new tokens / bare", found, "new tokens", at_least=0.70)
+        yield _throughput("/v1/moi, known tokens / bare", found, "known tokens", at_least=0.70)
+
+    def refresh(self) -> Iterator[Comparison]:
+        """Each caller goes on from the token just received."""
+        bare_people, people = self._people
+        with self._services.bare() as bare, self._services.comptoir("habitee") as ours:
+            found = self._rounds(
+                {
+                    "bare": _alone(self._refreshes(bare, "/sessions/rafraichissements", iter(bare_people))),
+                    "ours": _alone(self._refreshes(ours, "/v1/sessions/rafraichissements", iter(people))),
+                }
+            )
+        yield _throughput("refresh / bare compare-and-set", found, "ours")
 
     def availability(self) -> Iterator[Comparison]:
         """Of free names, each asked once, by a client of its own: no limit is ever met."""
@@ -178,6 +224,16 @@ class Scenes:
         body = _OUR_SIGN_UP | {"activer_par": channel}
         return self._plan(service, [post("/v1/inscriptions", body)], _CALLERS, expected=201)
 
+    def _refreshes(self, service: Service, path: str, people: Iterator[Person]) -> Planner:
+        """From sessions of people of its own, each time."""
+
+        def plan() -> Plan:
+            callers = [next(people) for _ in range(_CALLERS)]
+            template = [post(path, {"jeton_rafraichissement": p.rafraichissement}) for p in callers]
+            return self._plan(service, template, _CALLERS, chain="jeton_rafraichissement")()
+
+        return plan
+
     def _reads(self, service: Service, path: str, **changes: Any) -> Planner:
         return self._plan(service, [get(path + _NAME)], **{"connections": _CALLERS} | changes)
 
@@ -231,7 +287,15 @@ def _known(homonyms: int, accounts: int) -> list[bytes]:
     return [request for pair in zip(taken, [get(f"/v1/identifiants/{_NAME}")] * 1000, strict=True) for request in pair]
 
 
-def _throughput(name: str, found: dict[str, list[Result]], ours: str, *, at_least: float) -> Comparison:
+def _credentials(path: str, people: list[Person]) -> list[bytes]:
+    return [post(path, {"identifiant": p.identifiant, "mot_de_passe": PASSWORD}) for p in people]
+
+
+def _mine(path: str, people: list[Person], tokens: int) -> list[bytes]:
+    return [get(path, p.acces[i]) for i in range(tokens) for p in people]
+
+
+def _throughput(name: str, found: dict[str, list[Result]], ours: str, *, at_least: float | None = None) -> Comparison:
     ratios = _ratios([r.per_second for r in found[ours]], [r.per_second for r in found["bare"]])
     return Comparison(name=name, ratios=ratios, at_least=at_least, details=[_told(n, found[n]) for n in ("bare", ours)])
 

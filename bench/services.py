@@ -12,20 +12,24 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from msgspec import Struct
 
 from adapters.embedded_postgres import EmbeddedPostgres
 from app.composition import migrer_base
-from app.settings import Settings
-from bench.bare import SCHEMA
+from app.settings import Settings, cles
+from bench.bare import SCHEMA, signing_key
 from bench.load import ROOT
+from bench.people import Person, bare_signed_in, signed_in
+from domain.jetons import Trousseau
 
 PROCESSES = 2
+ORIGIN = "https://compte.exemple.fr"
 # Written directly: a million hashes would take hours.
 _ACCOUNTS = """
     insert into comptes (id, identifiant, profil, empreinte_mdp, langue, expire_le, etat, active_le)
@@ -56,6 +60,8 @@ class Services:
         self._folder, self._postgres = folder, postgres
         self.log = folder / "log"
         self._keys = f"bench:{b64encode(secrets.token_bytes(32)).decode()}"
+        self._bare_key = secrets.token_hex(32)
+        self.trousseau = Trousseau(cles(Settings(secret_keys=self._keys)))
 
     def prepare(self) -> None:
         asyncio.run(self._prepare())
@@ -63,9 +69,23 @@ class Services:
     async def _prepare(self) -> None:
         await migrer_base(Settings(database_url=self._url("comptoir"), database_owner_url=self._postgres.url_owner()))
         await self._execute("postgres", "create database bare owner comptoir")
-        bare = await asyncpg.connect(self._url("bare"))
-        await bare.execute(SCHEMA)
-        await bare.close()
+        async with _connected(self._url("bare")) as bare:
+            await bare.execute(SCHEMA)
+
+    def people(self, database: str, number: int, tokens: int) -> tuple[list[Person], list[Person]]:
+        """So many people of the bare service, and as many in a copy of the other's database; each signed in."""
+        return asyncio.run(self._people(database, [f"compte.{i}" for i in range(number)], tokens))
+
+    async def _people(self, database: str, names: list[str], tokens: int) -> tuple[list[Person], list[Person]]:
+        await self._execute("postgres", f"create database {database} template comptoir")
+        async with _connected(self._url("bare")) as base:
+            bare = await bare_signed_in(base, names, tokens, signing_key(self._bare_key))
+            await base.execute("vacuum analyze comptes, sessions")
+        async with self.owner(database) as base:
+            ours = await signed_in(base, names, tokens, self.trousseau, ORIGIN)
+            # Not the tables that are empty yet: what is planned before their first lines come would read them whole.
+            await base.execute("vacuum analyze comptes, contacts, actes_juridiques, sessions")
+        return bare, ours
 
     def populate(self, database: str, accounts: int, homonyms: int) -> None:
         """A copy of the service's empty database, with `homonyms` of Jean Martin among its `accounts`."""
@@ -80,10 +100,12 @@ class Services:
         await self._execute(database, "vacuum analyze")
         await self._execute(database, "checkpoint")
 
+    def owner(self, database: str) -> AbstractAsyncContextManager[asyncpg.Connection[Any]]:
+        return _connected(self._postgres.url_owner(database))
+
     async def _execute(self, database: str, order: str) -> None:
-        owner = await asyncpg.connect(self._postgres.url_owner(database))
-        await owner.execute(order)
-        await owner.close()
+        async with self.owner(database) as owner:
+            await owner.execute(order)
 
     def _url(self, database: str) -> str:
         return self._postgres.url().replace("/comptoir?", f"/{database}?")
@@ -92,6 +114,7 @@ class Services:
     def bare(self) -> Iterator[Service]:
         environment = {
             "BARE_DATABASE_URL": self._url("bare"),
+            "BARE_KEY": self._bare_key,
             "BARE_PROCESSES": str(PROCESSES),
             "BARE_THREADS": str(max(1, _cores() // PROCESSES)),
         }
@@ -99,33 +122,45 @@ class Services:
             yield service
 
     @contextmanager
-    def comptoir(self, database: str = "comptoir", *, limits: bool = True, production: bool = True) -> Iterator[Service]:
+    def comptoir(
+        self, database: str = "comptoir", *, limits: bool = True, production: bool = True, worker: bool = False
+    ) -> Iterator[Service]:
         """In production as an operator runs it, its database migrated beforehand and its delivery worker apart."""
+        # Limits are never off in production.
+        environment = self._environment(database, limits, worker, production and limits)
+        with self._running(["app.cli", "serve"], "COMPTOIR_PORT", environment, "/sante/vivant") as service:
+            yield service
+
+    @contextmanager
+    def leaky(self) -> Iterator[Service]:
+        environment = self._environment("comptoir", True, True, False)
+        with self._running(["bench.leaky"], "COMPTOIR_PORT", environment, "/sante/vivant") as service:
+            yield service
+
+    def _environment(self, database: str, limits: bool, worker: bool, production: bool) -> dict[str, str]:
         environment = {
             "DATABASE_URL": self._url(database),
             "DATABASE_OWNER_URL": self._postgres.url_owner(database),
             "SECRET_KEYS": self._keys,
             "DATA_DIR": str(self._folder),
             "PROCESSES": str(PROCESSES),
-            "WORKER": "off",
+            "WORKER": "on" if worker else "off",
             "TRUSTED_PROXIES": "127.0.0.1/32",
             "AVAILABILITY_CEILING": "1000000000",
+            "SIGN_IN_CEILING": "1000000000",
             "LIMITS": "on" if limits else "off",
         }
-        # Limits are never off in production.
-        if production and limits:
+        if production:
             environment |= {
                 "ENV": "production",
-                "PUBLIC_URL": "https://compte.exemple.fr",
+                "PUBLIC_URL": ORIGIN,
                 "SMTP_URL": "smtp://127.0.0.1:1",
                 "MAIL_FROM": "noreply@exemple.fr",
                 "TWILIO_ACCOUNT_SID": "AC",
                 "TWILIO_AUTH_TOKEN": "none",
                 "TWILIO_FROM": "+33639980001",
             }
-        ours = {f"COMPTOIR_{name}": value for name, value in environment.items()}
-        with self._running(["app.cli", "serve"], "COMPTOIR_PORT", ours, "/sante/vivant") as service:
-            yield service
+        return {f"COMPTOIR_{name}": value for name, value in environment.items()}
 
     @contextmanager
     def _running(self, command: list[str], port_name: str, environment: dict[str, str], path: str) -> Iterator[Service]:
@@ -147,6 +182,15 @@ class Services:
             yield Service(port=port, pid=process.pid, started=time.perf_counter() - before)
         finally:
             _stop(process)
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+    base = await asyncpg.connect(url)
+    try:
+        yield base
+    finally:
+        await base.close()
 
 
 def _await_answer(process: subprocess.Popen[bytes], port: int, path: str) -> None:

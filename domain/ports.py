@@ -19,9 +19,9 @@ from domain.juridique import Document, Version
 from domain.limites import Limite
 from domain.message import Message, Rendu
 from domain.recuperation import Recuperation
-from domain.session import Candidat, Porteur, SessionVue
+from domain.session import Candidat, Porteur, SessionOuverte, SessionVue
 from domain.titulaire import Titulaire
-from domain.transaction import ReponseGardee
+from domain.transaction import NouvelleSession, ReponseGardee
 
 
 class Systeme(Protocol):
@@ -129,7 +129,7 @@ class Disponibilites(Protocol):
 
 
 class Connexions(Protocol):
-    """What stands before a sign-in: which account it names, and whether it may be tried now. Each call commits by itself."""
+    """Signing in and going on: one statement each, which commits by itself."""
 
     async def par_identifiant(self, identifiant: str) -> Candidat | None: ...
 
@@ -139,6 +139,18 @@ class Connexions(Protocol):
 
     async def tenter(self, frein: bytes | None, limites: Sequence[Limite]) -> bool:
         """Counts the attempt; False when this account must wait. Refusal: `TropDeDemandes`, when the caller must."""
+        ...
+
+    async def rendre(self, frein: bytes | None, limites: Sequence[Limite]) -> None:
+        """Forgets the failures, and gives the attempt's own unit back. A crash may lose it: nobody waits for the disk."""
+        ...
+
+    async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionOuverte | None:
+        """As `Sessions.ouvrir`, by itself."""
+        ...
+
+    async def tourner(self, id: UUID, rang: int, presentee: bytes, suivante: bytes) -> SessionOuverte | None:
+        """Replaces the current token by the next, if the one presented is current; of many callers one is served."""
         ...
 
 

@@ -176,10 +176,6 @@ class Sessions(Protocol):
         """
         ...
 
-    async def tourner(self, id: UUID, rang: int, presentee: bytes, suivante: bytes) -> SessionOuverte | None:
-        """Replaces the current token by the next, if the one presented is current; of many callers one is served."""
-        ...
-
     async def presenter(self, id: UUID, rang: int, reprise: timedelta) -> tuple[Presentation, SessionOuverte, bytes] | None:
         """What presenting another rank means, its family held; with the digest of the current token. None: no such session."""
         ...

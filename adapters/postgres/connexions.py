@@ -1,18 +1,21 @@
-"""What stands before a sign-in, on the light pool: the account named, and the count of its failures."""
+"""Signing in and going on, on the light pool: single statements, each of which commits by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from adapters.postgres.lectures import Lectures
+from adapters.postgres.lectures import Lectures, positionnel
 from adapters.postgres.limites import colonnes
+from adapters.postgres.sessions import OUVRIR, ordre_ouvrir
 from domain.erreurs import TropDeDemandes
 from domain.limites import Limite
 from domain.ports import Connexions
-from domain.session import Candidat
+from domain.session import Candidat, SessionOuverte
+from domain.transaction import NouvelleSession
 
 _CANDIDAT = "c.id, c.etat, c.empreinte_mdp, c.effacement_le is not null as effacement_prevu"
 _PAR_IDENTIFIANT = f"select {_CANDIDAT} from comptes c where c.identifiant = $1"  # noqa: S608  (constants)
@@ -23,6 +26,16 @@ _PAR_EMAIL = f"""
        and c.etat = 'actif' limit 2
 """  # noqa: S608
 _TENTER = "select permis, attendre from tenter_connexion($1, $2, $3, $4)"
+_RENDRE = "select rendre_sans_attendre($1, $2)"
+_OUVRIR, _NOMS = positionnel(OUVRIR)
+_TOURNER = """
+    update sessions s
+       set rang = s.rang + 1, empreinte = $4, tournee_le = horloge(), expire_le = least(fin_le, horloge() + inactivite)
+      from comptes c
+     where s.id = $1 and s.rang = $2 and s.empreinte = $3 and s.terminee_le is null and s.expire_le > horloge()
+       and c.id = s.compte_id and c.etat = 'actif' and c.effacement_le is null
+    returning s.id, s.compte_id, s.rang, s.expire_le, s.fin_le, extract(epoch from s.fin_le - horloge())::float as reste
+    """
 
 
 class PgConnexions(Connexions):
@@ -42,6 +55,21 @@ class PgConnexions(Connexions):
         if attendre is not None:
             raise TropDeDemandes(attendre)
         return bool(permis)
+
+    async def rendre(self, frein: bytes | None, limites: Sequence[Limite]) -> None:
+        if frein is not None or limites:
+            await self._lectures.lignes(_RENDRE, frein, [limite.cle for limite in limites])
+
+    async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionOuverte | None:
+        ordre = ordre_ouvrir(session, rehachee)
+        return _session(await self._lectures.ligne(_OUVRIR, *(ordre[nom] for nom in _NOMS)))
+
+    async def tourner(self, id: UUID, rang: int, presentee: bytes, suivante: bytes) -> SessionOuverte | None:
+        return _session(await self._lectures.ligne(_TOURNER, id, rang, presentee, suivante))
+
+
+def _session(ligne: asyncpg.Record | None) -> SessionOuverte | None:
+    return None if ligne is None else msgspec.convert(dict(ligne), SessionOuverte)
 
 
 def _candidat(lignes: Sequence[asyncpg.Record]) -> Candidat | None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import asyncpg
+from sqlalchemy import TextClause
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from adapters.postgres.delais import COMMANDE, CONNEXION
 from adapters.postgres.pannes import traduire_pannes
@@ -45,6 +47,12 @@ class Lectures:
     async def valeur(self, ordre: str, *valeurs: Any) -> Any:
         async with traduire_pannes():
             return await self._pool.fetchval(ordre, *valeurs)
+
+
+def positionnel(ordre: TextClause) -> tuple[str, tuple[str, ...]]:
+    """The same statement for the driver itself, and the names of its parameters in their order."""
+    compile_ = ordre.compile(dialect=dialect())  # type: ignore[no-untyped-call]
+    return compile_.string, tuple(compile_.positiontup or ())
 
 
 async def _rien_a_remettre(_: object) -> None:

@@ -15,7 +15,7 @@ from domain.transaction import NouvelleSession, Sessions
 
 _RENDU = "id, compte_id, rang, expire_le, fin_le, extract(epoch from fin_le - horloge())::float as reste"
 # The account's row is written, hence held: a reset that ran meanwhile has changed the hash, and nothing opens on the old one.
-_OUVRIR = text(
+OUVRIR = text(
     f"""
     with compte as (
       update comptes set vu_le = horloge()::date, averti_le = null, empreinte_mdp = coalesce(:rehachee, empreinte_mdp)
@@ -36,16 +36,6 @@ _OUVRIR = text(
     )
     select {_RENDU} from session
     """  # noqa: S608  (constants)
-)
-_TOURNER = text(
-    """
-    update sessions s
-       set rang = s.rang + 1, empreinte = :suivante, tournee_le = horloge(), expire_le = least(fin_le, horloge() + inactivite)
-      from comptes c
-     where s.id = :id and s.rang = :rang and s.empreinte = :presentee and s.terminee_le is null and s.expire_le > horloge()
-       and c.id = s.compte_id and c.etat = 'actif' and c.effacement_le is null
-    returning s.id, s.compte_id, s.rang, s.expire_le, s.fin_le, extract(epoch from s.fin_le - horloge())::float as reste
-    """
 )
 _PRESENTER = text(
     f"""
@@ -78,23 +68,7 @@ class PgSessions(Sessions):
         self._connexion = connexion
 
     async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionOuverte | None:
-        ordre = {
-            "id": session.id,
-            "compte": session.compte_id,
-            "empreinte": session.empreinte,
-            "inactivite": session.duree.inactivite,
-            "absolue": session.duree.absolue,
-            "agent": session.agent,
-            "adresse": session.adresse,
-            "partage": session.appareil_partage,
-            "verifiee": session.verifiee,
-            "rehachee": rehachee,
-        }
-        return _session((await self._connexion.execute(_OUVRIR, ordre)).one_or_none())
-
-    async def tourner(self, id: UUID, rang: int, presentee: bytes, suivante: bytes) -> SessionOuverte | None:
-        ordre = {"id": id, "rang": rang, "presentee": presentee, "suivante": suivante}
-        return _session((await self._connexion.execute(_TOURNER, ordre)).one_or_none())
+        return _session((await self._connexion.execute(OUVRIR, ordre_ouvrir(session, rehachee))).one_or_none())
 
     async def presenter(self, id: UUID, rang: int, reprise: timedelta) -> tuple[Presentation, SessionOuverte, bytes] | None:
         ordre = {"id": id, "rang": rang, "reprise": reprise}
@@ -116,3 +90,18 @@ class PgSessions(Sessions):
 
 def _session(ligne: Row[Any] | None) -> SessionOuverte | None:
     return None if ligne is None else msgspec.convert(ligne, SessionOuverte, from_attributes=True)
+
+
+def ordre_ouvrir(session: NouvelleSession, rehachee: str | None) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "compte": session.compte_id,
+        "empreinte": session.empreinte,
+        "inactivite": session.duree.inactivite,
+        "absolue": session.duree.absolue,
+        "agent": session.agent,
+        "adresse": session.adresse,
+        "partage": session.appareil_partage,
+        "verifiee": session.verifiee,
+        "rehachee": rehachee,
+    }

@@ -19,34 +19,37 @@ from domain.session import FRAICHEUR
 from domain.titulaire import ContactTenu, Provenance, Titulaire, mots_connus
 from domain.transaction import Titulaires
 
-_VERSION = """(select version from documents_juridiques where code = '{code}' and en_vigueur_le <= horloge()::date
-                order by en_vigueur_le desc, publie_le desc limit 1)"""
-_ACCEPTEE = (
-    """(select document_version from actes_juridiques where compte_id = c.id and objet = '{code}' order by id desc limit 1)"""
-)
-# As JSON text, for msgspec to read at once: dates, ids and the profile's union are checked on the way in.
+# As JSON text, for msgspec to read at once: dates, ids and the profile's union are checked on the way in. The ledger and the
+# texts in force are read in one pass each; the session by its key (OFFSET is a fence), however many the account has.
 TITULAIRE = f"""
-    select jsonb_build_object(
+    select json_build_object(
              'id', c.id, 'session_id', s.id, 'identifiant', c.identifiant, 'langue', c.langue, 'profil', c.profil,
              'provenances', c.provenances,
-             'contacts', coalesce((select jsonb_agg(jsonb_build_object(
+             'contacts', coalesce((select json_agg(json_build_object(
                            'nature', nature, 'valeur', valeur, 'recoit_sms', recoit_sms, 'verifie_le', verifie_le)
                            order by nature) from contacts where compte_id = c.id), '[]'),
-             'identites', coalesce((select jsonb_agg(jsonb_build_object(
+             'identites', coalesce((select json_agg(json_build_object(
                             'fournisseur', fournisseur, 'emetteur', emetteur, 'sub', sub, 'rattachee_le', rattachee_le,
                             'vue_le', vue_le, 'revendications', revendications) order by rattachee_le)
                             from identites_federees where compte_id = c.id), '[]'),
-             'diffusion', coalesce((select jsonb_object_agg(substr(objet, 11), valeur) from (
-                            select distinct on (objet) objet, valeur from actes_juridiques
-                             where compte_id = c.id and nature = 'consentement' order by objet, id desc) d), '{{}}'),
-             'cgu_acceptees', {_ACCEPTEE.format(code="cgu")}, 'cgu_en_vigueur', {_VERSION.format(code="cgu")},
-             'rgpd_connue', {_ACCEPTEE.format(code="rgpd")}, 'rgpd_en_vigueur', {_VERSION.format(code="rgpd")},
+             'diffusion', coalesce(a.diffusion, '{{}}'),
+             'cgu_acceptees', a.cgu, 'cgu_en_vigueur', v.cgu, 'rgpd_connue', a.rgpd, 'rgpd_en_vigueur', v.rgpd,
              'mot_de_passe_defini', c.empreinte_mdp is not null,
              'recent', s.authentifiee_le > horloge() - interval '{FRAICHEUR.total_seconds()} seconds',
              'cree_le', c.cree_le, 'active_le', c.active_le, 'modifie_le', c.modifie_le)::text
-      from comptes c join sessions s on s.compte_id = c.id
-     where c.id = :compte and s.id = :session and c.etat = 'actif' and c.effacement_le is null
-       and s.terminee_le is null and s.expire_le > horloge()
+      from comptes c
+      join (select * from sessions where id = :session offset 0) s on s.compte_id = c.id
+     cross join lateral (
+             select json_object_agg(substr(objet, 11), valeur) filter (where nature = 'consentement') as diffusion,
+                    max(document_version) filter (where objet = 'cgu') as cgu,
+                    max(document_version) filter (where objet = 'rgpd') as rgpd
+               from (select distinct on (objet) nature, objet, valeur, document_version from actes_juridiques
+                      where compte_id = c.id order by objet, id desc) derniers) a
+     cross join (
+             select max(version) filter (where code = 'cgu') as cgu, max(version) filter (where code = 'rgpd') as rgpd
+               from (select distinct on (code) code, version from documents_juridiques
+                      where en_vigueur_le <= horloge()::date order by code, en_vigueur_le desc, publie_le desc) derniers) v
+     where c.id = :compte and c.etat = 'actif' and c.effacement_le is null and s.terminee_le is null and s.expire_le > horloge()
 """  # noqa: S608  (constants)
 
 _TITULAIRE = text(TITULAIRE)

@@ -24,10 +24,11 @@ def upgrade() -> None:
     # One entry a window: at most p_nombres[i] of key p_cles[i] in any p_secondes[i] (up to 100), or in the current period of
     # p_secondes[i] (above). All are spent or none is; null, or the seconds after which all would be granted.
     # Keys are taken in one order, so that two callers never wait for each other. The clock is read once the row is held.
+    # A connection plans once: were the table empty then, it would read it whole for ever after.
     op.execute(
         """
         create function depenser(p_cles bytea[], p_nombres integer[], p_secondes integer[]) returns double precision
-        language plpgsql as $$
+        language plpgsql set enable_seqscan = off as $$
         declare
           v record;
           v_prises bytea[] := '{}';

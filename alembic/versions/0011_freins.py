@@ -11,7 +11,7 @@ def upgrade() -> None:
     # does not count: hammering a name does not keep its holder out any longer.
     op.execute(
         """
-        create function freiner(p_cle bytea) returns boolean language plpgsql as $$
+        create function freiner(p_cle bytea) returns boolean language plpgsql set enable_seqscan = off as $$
         declare
           v_jour constant interval := interval '24 hours';
         begin
@@ -48,7 +48,7 @@ def upgrade() -> None:
     # Rows are held in one order, the order in which `depenser` takes them.
     op.execute(
         """
-        create function rendre(p_frein bytea, p_cles bytea[]) returns void language plpgsql as $$
+        create function rendre(p_frein bytea, p_cles bytea[]) returns void language plpgsql set enable_seqscan = off as $$
         begin
           delete from limites where cle = p_frein;
           if cardinality(p_cles) > 0 then
@@ -60,9 +60,21 @@ def upgrade() -> None:
         $$
         """
     )
+    # A success is not undone by a crash that forgets what it gave back.
+    op.execute(
+        """
+        create function rendre_sans_attendre(p_frein bytea, p_cles bytea[]) returns void language plpgsql as $$
+        begin
+          perform set_config('synchronous_commit', 'off', true);
+          perform rendre(p_frein, p_cles);
+        end
+        $$
+        """
+    )
 
 
 def downgrade() -> None:
+    op.execute("drop function rendre_sans_attendre(bytea, bytea[])")
     op.execute("drop function rendre(bytea, bytea[])")
     op.execute("drop function tenter_connexion(bytea, bytea[], integer[], integer[])")
     op.execute("drop function freiner(bytea)")

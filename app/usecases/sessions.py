@@ -90,12 +90,12 @@ class Sessions:
             raise IdentifiantsIncorrects
         appareil = essai.appareil or self._systeme.nouvel_id()
         nouvelle = self._nouvelle(candidat.id, demande, appel, candidat.empreinte_mdp)
-        async with self._store.transaction() as tx:
-            # A success forgets the failures of this account; it gives the others no more than its own unit back (R41).
-            await tx.limites.rendre(essai.frein, essai.limites)
-            ouverte = None
-            if candidat.etat == "actif" and not candidat.effacement_prevu:
-                ouverte = await tx.sessions.ouvrir(nouvelle, verification.nouvelle)
+        # A success forgets the failures of this account; it gives the others no more than its own unit back (R41). By itself:
+        # what everybody is counted on must not be held while the disk is waited for.
+        await self._connexions.rendre(essai.frein, essai.limites)
+        ouverte = None
+        if candidat.etat == "actif" and not candidat.effacement_prevu:
+            ouverte = await self._connexions.ouvrir(nouvelle, verification.nouvelle)
         if candidat.etat == "en_attente":
             raise CompteNonActive
         if candidat.effacement_prevu:
@@ -114,8 +114,7 @@ class Sessions:
             return None
         if not (await self._hacheur.verifier(demande.mot_de_passe, candidat.empreinte_mdp)).juste:
             return None
-        async with self._store.transaction() as tx:
-            return await tx.sessions.ouvrir(structs.replace(nouvelle, verifiee=candidat.empreinte_mdp))
+        return await self._connexions.ouvrir(structs.replace(nouvelle, verifiee=candidat.empreinte_mdp))
 
     async def echanger(self, inscription: UUID, options: OptionsSession, appel: Appel) -> SessionCreee:
         """The sign-up secret for a session, once. Refusals: `PasEncoreActif`, `SessionDejaRemise`, `InscriptionInconnue`."""
@@ -147,8 +146,7 @@ class Sessions:
         id, rang = lu
         suivant = self._trousseau.rafraichissement(id, rang + 1)
         presentee, suivante = empreinte_rafraichissement(jeton), empreinte_rafraichissement(suivant)
-        async with self._store.transaction() as tx:
-            tournee = await tx.sessions.tourner(id, rang, presentee, suivante)
+        tournee = await self._connexions.tourner(id, rang, presentee, suivante)
         return self._jetons(tournee, suivant) if tournee else await self._reprendre(id, rang, appel)
 
     async def _reprendre(self, id: UUID, rang: int, appel: Appel) -> JetonsSession:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -12,7 +13,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from adapters.postgres.connexions import PgConnexions
+from adapters.postgres.lectures import Lectures
 from adapters.postgres.store import PgStore
+from app.settings import Settings
 from domain.session import FRAICHEUR, REPRISE, Duree, Presentation, SessionOuverte
 from domain.transaction import NouvelleSession
 from tests.contract.lignes import EMPREINTE, INSTANT, T0, Horloge, regler, un_actif, un_autre_attend
@@ -39,15 +43,21 @@ async def ouvrir(store: PgStore, session: NouvelleSession, rehachee: str | None 
         return await tx.sessions.ouvrir(session, rehachee)
 
 
-async def tourner(store: PgStore, id_: UUID, rang: int, qui: str = "", suivant: str = "") -> SessionOuverte | None:
-    async with store.transaction() as tx:
-        return await tx.sessions.tourner(id_, rang, jeton(rang, qui), jeton(rang + 1, suivant))
+async def tourner(connexions: PgConnexions, id_: UUID, rang: int, qui: str = "", suivant: str = "") -> SessionOuverte | None:
+    return await connexions.tourner(id_, rang, jeton(rang, qui), jeton(rang + 1, suivant))
 
 
 async def presenter(store: PgStore, id_: UUID, rang: int) -> Presentation | None:
     async with store.transaction() as tx:
         presente = await tx.sessions.presenter(id_, rang, REPRISE)
     return None if presente is None else presente[0]
+
+
+@pytest.fixture
+async def connexions(settings: Settings) -> AsyncIterator[PgConnexions]:
+    assert settings.database_url
+    async with Lectures(settings.database_url, 20) as lectures:
+        yield PgConnexions(lectures)
 
 
 @pytest.fixture
@@ -145,58 +155,66 @@ async def test_a_session_that_opens_just_before_a_change_of_password_ends_with_i
 
 
 async def test_of_twenty_simultaneous_rotations_of_one_token_one_is_served_and_its_child_goes_on(
-    store: PgStore, session: UUID
+    store: PgStore, session: UUID, connexions: PgConnexions
 ) -> None:
-    rendus = await asyncio.gather(*(tourner(store, session, 0, suivant=f"enfant{n}") for n in range(20)))
+    rendus = await asyncio.gather(*(tourner(connexions, session, 0, suivant=f"enfant{n}") for n in range(20)))
     [gagnant] = [n for n, rendu in enumerate(rendus) if rendu is not None]
     for perdant in {0, 19} - {gagnant}:
-        assert await tourner(store, session, 1, f"enfant{perdant}") is None
-    suite = await tourner(store, session, 1, f"enfant{gagnant}")
+        assert await tourner(connexions, session, 1, f"enfant{perdant}") is None
+    suite = await tourner(connexions, session, 1, f"enfant{gagnant}")
     assert suite is not None
     assert suite.rang == 2
 
 
-async def test_only_the_current_token_at_its_own_rank_rotates(store: PgStore, session: UUID) -> None:
-    assert await tourner(store, uuid4(), 0) is None
-    assert await tourner(store, session, 0, "autre") is None
-    async with store.transaction() as tx:
-        assert await tx.sessions.tourner(session, 1, jeton(0), jeton(1)) is None
-    assert await tourner(store, session, 0)
-    assert await tourner(store, session, 0) is None
-    assert await tourner(store, session, 1)
+async def test_only_the_current_token_at_its_own_rank_rotates(store: PgStore, session: UUID, connexions: PgConnexions) -> None:
+    assert await tourner(connexions, uuid4(), 0) is None
+    assert await tourner(connexions, session, 0, "autre") is None
+    assert await connexions.tourner(session, 1, jeton(0), jeton(1)) is None
+    assert await tourner(connexions, session, 0)
+    assert await tourner(connexions, session, 0) is None
+    assert await tourner(connexions, session, 1)
 
 
-async def test_an_idle_session_ends_to_the_microsecond(store: PgStore, session: UUID, horloge: Horloge) -> None:
+async def test_an_idle_session_ends_to_the_microsecond(
+    store: PgStore, session: UUID, horloge: Horloge, connexions: PgConnexions
+) -> None:
     await horloge.mettre(T0 + REPOS - INSTANT)
-    tournee = await tourner(store, session, 0)
+    tournee = await tourner(connexions, session, 0)
     assert tournee is not None
     assert tournee.expire_le == T0 + 2 * REPOS - INSTANT
     await horloge.mettre(tournee.expire_le)
-    assert await tourner(store, session, 1) is None
+    assert await tourner(connexions, session, 1) is None
     assert await presenter(store, session, 0) is Presentation.FINIE
 
 
-async def test_a_session_kept_busy_ends_all_the_same(store: PgStore, session: UUID, horloge: Horloge) -> None:
+async def test_a_session_kept_busy_ends_all_the_same(
+    store: PgStore, session: UUID, horloge: Horloge, connexions: PgConnexions
+) -> None:
     rang = 0
     while horloge.instant < T0 + FIN - REPOS:
         await horloge.avancer(REPOS - INSTANT)
-        tournee = await tourner(store, session, rang)
+        tournee = await tourner(connexions, session, rang)
         assert tournee is not None
         assert tournee.expire_le == min(horloge.instant + REPOS, T0 + FIN)
         assert tournee.reste == pytest.approx((T0 + FIN - horloge.instant).total_seconds())
         rang += 1
     await horloge.mettre(T0 + FIN - INSTANT)
-    assert await tourner(store, session, rang)
+    assert await tourner(connexions, session, rang)
     await horloge.mettre(T0 + FIN)
-    assert await tourner(store, session, rang + 1) is None
+    assert await tourner(connexions, session, rang + 1) is None
 
 
 @pytest.mark.parametrize("colonnes", [{"etat": "suspendu"}, {"effacement_le": T0 + timedelta(days=7)}])
 async def test_nothing_rotates_on_an_account_that_is_suspended_or_leaving(
-    store: PgStore, session: UUID, compte: UUID, proprietaire: asyncpg.Connection, colonnes: dict[str, Any]
+    store: PgStore,
+    session: UUID,
+    compte: UUID,
+    proprietaire: asyncpg.Connection,
+    colonnes: dict[str, Any],
+    connexions: PgConnexions,
 ) -> None:
     await regler(proprietaire, compte, **colonnes)
-    assert await tourner(store, session, 0) is None
+    assert await tourner(connexions, session, 0) is None
     assert await presenter(store, session, 0) is Presentation.FINIE
 
 
@@ -204,11 +222,11 @@ async def test_nothing_rotates_on_an_account_that_is_suspended_or_leaving(
 
 
 async def test_the_token_just_before_is_an_answer_lost_for_ten_seconds_and_then_a_copy(
-    store: PgStore, session: UUID, horloge: Horloge
+    store: PgStore, session: UUID, horloge: Horloge, connexions: PgConnexions
 ) -> None:
     await horloge.avancer(timedelta(minutes=5))
     tournee = horloge.instant
-    assert await tourner(store, session, 0)
+    assert await tourner(connexions, session, 0)
     for apres, sens in (
         (timedelta(), Presentation.REPRISE),
         (REPRISE - INSTANT, Presentation.REPRISE),
@@ -220,8 +238,10 @@ async def test_the_token_just_before_is_an_answer_lost_for_ten_seconds_and_then_
         assert await presenter(store, session, 0) is sens, apres
 
 
-async def test_a_lost_answer_is_given_again_with_the_digest_of_the_child(store: PgStore, session: UUID) -> None:
-    await tourner(store, session, 0, suivant="enfant")
+async def test_a_lost_answer_is_given_again_with_the_digest_of_the_child(
+    store: PgStore, session: UUID, connexions: PgConnexions
+) -> None:
+    await tourner(connexions, session, 0, suivant="enfant")
     async with store.transaction() as tx:
         presente = await tx.sessions.presenter(session, 0, REPRISE)
     assert presente is not None
@@ -229,9 +249,11 @@ async def test_a_lost_answer_is_given_again_with_the_digest_of_the_child(store: 
     assert (sens, ouverte.id, ouverte.rang, empreinte) == (Presentation.REPRISE, session, 1, jeton(1, "enfant"))
 
 
-async def test_two_ranks_behind_is_a_copy_at_once_and_a_rank_not_given_yet_opens_nothing(store: PgStore, session: UUID) -> None:
+async def test_two_ranks_behind_is_a_copy_at_once_and_a_rank_not_given_yet_opens_nothing(
+    store: PgStore, session: UUID, connexions: PgConnexions
+) -> None:
     for rang in (0, 1):
-        await tourner(store, session, rang)
+        await tourner(connexions, session, rang)
     assert [await presenter(store, session, rang) for rang in (0, 1, 2, 3)] == [
         Presentation.REUTILISEE,
         Presentation.REPRISE,
@@ -241,24 +263,26 @@ async def test_two_ranks_behind_is_a_copy_at_once_and_a_rank_not_given_yet_opens
     assert await presenter(store, uuid4(), 0) is None
 
 
-async def test_a_lost_answer_is_not_given_again_once_the_session_has_ended(store: PgStore, session: UUID, compte: UUID) -> None:
-    await tourner(store, session, 0)
+async def test_a_lost_answer_is_not_given_again_once_the_session_has_ended(
+    store: PgStore, session: UUID, compte: UUID, connexions: PgConnexions
+) -> None:
+    await tourner(connexions, session, 0)
     async with store.transaction() as tx:
         assert await tx.sessions.terminer(compte, session, "deconnexion")
     assert await presenter(store, session, 0) is Presentation.FINIE
-    assert await tourner(store, session, 1) is None
+    assert await tourner(connexions, session, 1) is None
 
 
 async def test_the_owner_of_the_child_does_not_slip_through_while_a_copy_ends_the_family(
-    store: PgStore, session: UUID, compte: UUID, proprietaire: asyncpg.Connection, horloge: Horloge
+    store: PgStore, session: UUID, compte: UUID, proprietaire: asyncpg.Connection, horloge: Horloge, connexions: PgConnexions
 ) -> None:
-    await tourner(store, session, 0)
+    await tourner(connexions, session, 0)
     await horloge.avancer(REPRISE)
     async with store.transaction() as tx:
         presente = await tx.sessions.presenter(session, 0, REPRISE)
         assert presente is not None
         assert presente[0] is Presentation.REUTILISEE
-        enfant = asyncio.create_task(tourner(store, session, 1))
+        enfant = asyncio.create_task(tourner(connexions, session, 1))
         await un_autre_attend(proprietaire)
         assert await tx.sessions.terminer(compte, session, "reutilisation")
     assert await enfant is None
@@ -277,7 +301,7 @@ async def test_a_session_is_ended_once_by_its_own_account(store: PgStore, sessio
 
 
 async def test_all_the_live_sessions_of_an_account_end_but_the_one_that_is_kept(
-    store: PgStore, compte: UUID, proprietaire: asyncpg.Connection, horloge: Horloge
+    store: PgStore, compte: UUID, proprietaire: asyncpg.Connection, horloge: Horloge, connexions: PgConnexions
 ) -> None:
     autre = await un_actif(proprietaire, "yann.dupont")
     perimee, finie = une_session(compte, duree=Duree(60, 60)), une_session(compte)
@@ -288,13 +312,13 @@ async def test_all_the_live_sessions_of_an_account_end_but_the_one_that_is_kept(
     async with store.transaction() as tx:
         assert await tx.sessions.terminer(compte, finie.id, "deconnexion")
         assert await tx.sessions.terminer_toutes(compte, "mot_de_passe", sauf=gardee.id) == 1
-    assert await tourner(store, vive.id, 0) is None
-    assert await tourner(store, gardee.id, 0)
+    assert await tourner(connexions, vive.id, 0) is None
+    assert await tourner(connexions, gardee.id, 0)
     async with store.transaction() as tx:
         assert await tx.sessions.terminer_toutes(compte, "reinitialisation") == 1
         assert await tx.sessions.terminer_toutes(compte, "reinitialisation") == 0
-    assert await tourner(store, gardee.id, 1) is None
-    assert await tourner(store, voisine.id, 0)
+    assert await tourner(connexions, gardee.id, 1) is None
+    assert await tourner(connexions, voisine.id, 0)
     motifs = await proprietaire.fetch("select id, motif from sessions where terminee_le is not null")
     assert {tuple(ligne) for ligne in motifs} == {
         (finie.id, "deconnexion"), (vive.id, "mot_de_passe"), (gardee.id, "reinitialisation")

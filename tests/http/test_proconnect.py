@@ -14,7 +14,7 @@ from app.composition import conserver
 from app.settings import Settings
 from app.simulateur.regles import PROCONNECT
 from tests.builders import Corps, demande_federee, modifie, un_representant, une_association, une_demande, une_entreprise
-from tests.service import RETOUR, Service, refus
+from tests.service import RETOUR, Service, porteur, refus
 from tests.simulation import Page, ouvrir, parcourir
 
 PRO, EMAIL = "user@yopmail.com", "user@yopmail.com"
@@ -195,6 +195,18 @@ async def test_a_session_that_no_provider_opened_has_none_to_end(federe: Service
     reponse = await federe.appeler(session, "POST", DECONNEXION, {"retour": RETOUR})
     assert (reponse.status_code, reponse.json()) == (200, {"url": None})
     assert refus(await federe.appeler(session, "GET", "/v1/moi")) == (401, "session_finie")
+
+
+async def test_a_session_that_went_through_a_provider_to_attach_or_to_sign_up_ends_its_too(federe: Service) -> None:
+    inscription = await federe.actif(demande_federee(await federe.prerempli()))
+    echange = f"/v1/inscriptions/{inscription['id']}/session"
+    inscrite = (await federe.http.post(echange, json={}, headers=porteur(inscription))).json()
+    rattachee = await federe.entre(une_demande())
+    await federe.passer("rattachement", "nom_composé", session=rattachee)
+    for session in (inscrite, rattachee):
+        url = (await federe.appeler(session, "POST", DECONNEXION, {"retour": RETOUR})).json()["url"]
+        async with federe.reseau.navigateur() as navigateur:
+            assert str(await ouvrir(navigateur, url)).startswith(RETOUR)
 
 
 async def test_an_hour_and_a_refresh_later_the_provider_is_still_signed_out_of(federe: Service) -> None:
