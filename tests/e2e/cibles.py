@@ -10,7 +10,13 @@ from msgspec import Struct
 
 METHODES = ("get", "post", "put", "patch", "delete")
 # What stands for a path parameter that is no id of ours.
-CHEMINS = {"type_profil": "citoyen", "code": "cgu", "version": "2026-11", "identifiant": "ines.dupont"}
+CHEMINS = {
+    "type_profil": "citoyen",
+    "code": "cgu",
+    "version": "2026-11",
+    "identifiant": "ines.dupont",
+    "reference": "M547361765G",
+}
 
 
 class Cible(Struct, frozen=True, kw_only=True):
@@ -20,8 +26,11 @@ class Cible(Struct, frozen=True, kw_only=True):
     gabarit: str
     """The path as documented, `{parameters}` in it."""
     parametres: frozenset[str]
-    secret: bool
+    acces: str | None
+    """The security scheme it asks for."""
     corps: tuple[Any, ...]
+    nuls: frozenset[str]
+    """JSON pointers of the members of its body that may be null, outside of unions."""
 
     def chemin(self, **valeurs: str) -> str:
         """The path with these parameters, as they stand."""
@@ -41,8 +50,9 @@ def cibles(document: dict[str, Any]) -> list[Cible]:
             methode=methode.upper(),
             gabarit=gabarit,
             parametres=frozenset(p["name"] for p in operation.get("parameters", ())),
-            secret=bool(operation.get("security")),
+            acces=next((nom for exigence in operation.get("security", ()) for nom in exigence), None),
             corps=_corps(operation, document),
+            nuls=frozenset(_nuls(_schema(operation), document)),
         )
         for gabarit, operations in document["paths"].items()
         for methode, operation in operations.items()
@@ -50,16 +60,34 @@ def cibles(document: dict[str, Any]) -> list[Cible]:
     ]
 
 
+def _schema(operation: dict[str, Any]) -> dict[str, Any]:
+    schema: dict[str, Any] = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    return schema
+
+
 def _corps(operation: dict[str, Any], document: dict[str, Any]) -> tuple[Any, ...]:
-    contenu = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    return tuple(exemples(contenu["schema"], document)) if contenu else ()
+    schema = _schema(operation)
+    return tuple(exemples(schema, document)) if schema else ()
+
+
+def _nuls(schema: dict[str, Any], document: dict[str, Any], ou: str = "") -> Iterator[str]:
+    schema = _resolu(schema, document)
+    if "null" in schema.get("type", ()) or {"type": "null"} in schema.get("anyOf", ()):
+        yield ou
+    for nom, sous in schema.get("properties", {}).items():
+        yield from _nuls(sous, document, f"{ou}/{nom}")
+
+
+def _resolu(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in schema:
+        return schema
+    vise = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return {nom: valeur for nom, valeur in (vise | schema).items() if nom != "$ref"}
 
 
 def exemples(schema: dict[str, Any], document: dict[str, Any]) -> Iterator[Any]:
     """Complete values from the schema's own examples: the first, then one more for each other variant of each union in it."""
-    if "$ref" in schema:
-        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]] | schema
-        del schema["$ref"]
+    schema = _resolu(schema, document)
     if schema.get("type") == "object":
         yield from _objets(schema, document)
     elif "examples" in schema:

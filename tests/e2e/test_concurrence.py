@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
@@ -14,9 +16,9 @@ import httpx
 import pytest
 
 from domain.activation import ENVOIS_MAX, ESSAIS_MAX
-from tests.builders import Corps, un_citoyen, une_demande
+from tests.builders import MOT_DE_PASSE, Corps, un_citoyen, une_demande
 from tests.e2e.processus import Comptoir, attendre
-from tests.service import porteur
+from tests.service import bearer, porteur
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,35 @@ async def le_code(http: httpx.AsyncClient, destination: str) -> str:
             if messages := vue.json()["messages"]:
                 return str(re.findall(r"(?<!\d)(\d{6})(?!\d)", messages[0]["texte"])[-1])
             await asyncio.sleep(0.05)
+
+
+async def entre(http: httpx.AsyncClient, email: str) -> Corps:
+    """Somebody active who has just come in: the session, and their `identifiant`."""
+    inscription = await inscrit(http, activer_par="email", email=email)
+    code, entetes = {"code": await le_code(http, email)}, porteur(inscription)
+    assert (await http.post(essais(inscription), json=code, headers=entetes)).status_code == 200
+    reponse = await http.post(f"/v1/inscriptions/{inscription['id']}/session", json={}, headers=entetes)
+    assert reponse.status_code == 201, reponse.text
+    corps: Corps = reponse.json() | {"identifiant": inscription["identifiant"]}
+    return corps
+
+
+def rafraichir(http: httpx.AsyncClient, jeton: str) -> Coroutine[Any, Any, httpx.Response]:
+    return http.post("/v1/sessions/rafraichissements", json={"jeton_rafraichissement": jeton})
+
+
+async def tournee(http: httpx.AsyncClient, session: Corps, fois: int) -> list[str]:
+    """The refresh tokens of a session that went on so many times, the first one included."""
+    jetons = [session["jeton_rafraichissement"]]
+    for _ in range(fois):
+        jetons.append((await rafraichir(http, jetons[-1])).json()["jeton_rafraichissement"])
+    return jetons
+
+
+async def finie(http: httpx.AsyncClient, session: Corps, jetons: list[str]) -> bool:
+    reponses = [await rafraichir(http, jeton) for jeton in jetons]
+    reponses.append(await http.get("/v1/moi", headers=bearer(session)))
+    return {(r.status_code, r.json().get("code")) for r in reponses} == {(401, "session_finie")}
 
 
 def essais(inscription: Corps) -> str:
@@ -177,6 +208,64 @@ async def test_an_activation_and_a_cancellation_at_once_leave_one_of_the_two(htt
         lue = await http.get(f"/v1/inscriptions/{inscription['id']}", headers=entetes)
         vu = (activee.status_code, annulee.status_code, lue.status_code)
         assert vu in {(200, 409, 200), (404, 204, 404)}
+
+
+async def test_twenty_refreshes_of_one_token_at_once_leave_one_lineage_which_goes_on(http: httpx.AsyncClient) -> None:
+    session = await entre(http, "vingt@exemple.fr")
+    reponses = await ensemble(*(rafraichir(http, session["jeton_rafraichissement"]) for _ in range(20)))
+    assert statuts(reponses) == {200: 20}
+    [enfant] = {r.json()["jeton_rafraichissement"] for r in reponses}
+    suite = await rafraichir(http, enfant)
+    assert suite.status_code == 200
+    vues = (await http.get("/v1/sessions", headers=bearer(suite.json()))).json()["sessions"]
+    assert [v["id"] for v in vues] == [session["session"]]
+
+
+async def test_a_token_spent_before_kills_its_family_which_is_still_dead_when_the_whole_service_was_killed(
+    dossier: Path, acces: dict[str, str]
+) -> None:
+    with Comptoir("serve", dossier, processes=2, limits="off", **acces) as comptoir:
+        async with _client(comptoir) as http:
+            session = await entre(http, "copie@exemple.fr")
+            jetons = await tournee(http, session, 2)
+            assert (await rafraichir(http, jetons[0])).status_code == 401
+            assert await finie(http, session, jetons)
+            for processus in (comptoir.processus.pid, *comptoir.processus_api()):
+                os.kill(processus, signal.SIGKILL)
+            comptoir.processus.wait()
+            attendre(comptoir.disparu)
+            comptoir.lancer()
+            attendre(comptoir.pret)
+            assert await finie(http, session, jetons)
+        assert comptoir.fautes() == []
+
+
+async def test_a_spent_token_among_refreshes_of_the_good_one_always_ends_the_family(http: httpx.AsyncClient) -> None:
+    for manche in range(5):
+        session = await entre(http, f"melee-{manche}@exemple.fr")
+        jetons = await tournee(http, session, 2)
+        reponses = await ensemble(*(rafraichir(http, jeton) for jeton in [jetons[2]] * 5 + [jetons[0]] + [jetons[2]] * 5))
+        assert set(statuts(reponses)) <= {200, 401}
+        donnes = {r.json()["jeton_rafraichissement"] for r in reponses if r.status_code == 200}
+        assert len(donnes) <= 1
+        assert await finie(http, session, [*jetons, *donnes])
+
+
+async def test_of_fifty_wrong_passwords_five_are_judged_and_a_known_device_still_comes_in(serve_limite: Comptoir) -> None:
+    def de(n: int) -> dict[str, str]:
+        return {"X-Forwarded-For": f"203.0.113.{n}"}
+
+    async with _client(serve_limite) as http:
+        session = await entre(http, "assiegee@exemple.fr")
+        juste = {"identifiant": session["identifiant"], "mot_de_passe": MOT_DE_PASSE}
+        faux = [juste | {"mot_de_passe": f"Tulipe!{n}brume"} for n in range(50)]
+        reponses = await ensemble(*(http.post("/v1/sessions", json=essai, headers=de(n)) for n, essai in enumerate(faux)))
+        assert {(r.status_code, r.json()["code"]) for r in reponses} == {(401, "identifiants_incorrects")}
+        juges = Counter(e["message"] for e in serve_limite.evenements() if e["message"].startswith("connexion_"))
+        assert juges == {"connexion_refusee": 5, "connexion_freinee": 45}
+        assert (await http.post("/v1/sessions", json=juste, headers=de(51))).status_code == 401
+        connu = juste | {"jeton_appareil": session["jeton_appareil"]}
+        assert (await http.post("/v1/sessions", json=connu, headers=de(52))).status_code == 201
 
 
 async def test_availability_is_told_twenty_times_a_minute_to_one_client_over_both_processes(serve_limite: Comptoir) -> None:

@@ -58,13 +58,23 @@ def test_a_first_start_needs_nothing_a_stop_leaves_nothing_and_a_second_start_fi
         assert "Traceback" not in serve.journal()
 
 
-def test_the_demonstration_ends_with_three_active_accounts(service: Comptoir) -> None:
-    demo = executer("demo", "--url", service.url, env=service.env)
+def test_the_demonstration_opens_three_accounts_and_follows_one_to_its_erasure(vide: Path) -> None:
+    # Without the limit of one message a minute to an address, which makes whoever watches wait.
+    with Comptoir("serve", vide, limits="off") as serve:
+        demo = executer("demo", "--url", serve.url, env=serve.env)
     assert demo.returncode == 0, demo.stdout + demo.stderr
-    assert "✓ Trois comptes actifs." in demo.stdout
+    assert "✓ Trois comptes ouverts et actifs" in demo.stdout
     assert [demo.stdout.count(f"━━ {profil}") for profil in ("Citoyen", "Entreprise", "Association")] == [1, 1, 1]
     suivies = [json.loads(ligne) for ligne in demo.stdout.splitlines() if ligne.startswith('   {"id"')]
-    assert [s["etat"] for s in suivies if "secret" not in s] == ["actif"] * 3
+    assert [s["etat"] for s in suivies if "etat" in s and "secret" not in s] == ["actif"] * 3
+    appels = [ligne.split()[1:] for ligne in demo.stdout.splitlines() if ligne.startswith("→")]
+    for appel in (
+        ["GET", "/v1/moi"],
+        ["GET", "/v1/moi/export"],
+        ["DELETE", "/v1/sessions/courante"],
+        ["POST", "/v1/moi/effacement"],
+    ):
+        assert appel in appels
 
 
 def test_the_demonstration_says_what_refused_it(service: Comptoir) -> None:

@@ -31,13 +31,19 @@ def test_the_service_does_what_its_document_tells_and_refuses_what_it_does_not(s
     ]  # fmt: skip
     # Where it runs, it leaves a cache.
     env = serve.env | {"PYTHONPATH": str(ICI.parents[1])}
-    fini = subprocess.run(commande, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    fini = subprocess.run(commande, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
     assert fini.returncode == 0, fini.stdout[-20_000:] + fini.stderr[-5_000:]
     assert serve.fautes() == []
-    # The secrets were good and the sign-ups real: some could be cancelled, some activations asked for.
+    # The secrets and sessions were good: some sign-ups could be cancelled, some people read, changed, closed what is theirs.
     reponses = {(e["methode"], e["route"], e["statut"]) for e in serve.evenements() if e["message"] == "requete"}
     assert reponses >= {
         ("DELETE", "/v1/inscriptions/{id:uuid}", 204),
         ("POST", "/v1/inscriptions/{id:uuid}/activations", 202),
         ("PATCH", "/v1/inscriptions/{id:uuid}/contacts", 200),
+        ("POST", "/v1/sessions", 201),
+        ("GET", "/v1/moi", 200),
+        ("GET", "/v1/moi/export", 200),
+        ("PUT", "/v1/moi/diffusion", 200),
+        ("DELETE", "/v1/sessions/courante", 204),
+        ("POST", "/v1/moi/effacement", 202),
     }

@@ -19,7 +19,8 @@ import httpx
 import msgspec
 import pytest
 
-from tests.builders import modifie, une_demande
+from tests.builders import modifie
+from tests.e2e.acces import entre, inscrit, trousseau
 from tests.e2e.cibles import Cible, cibles, feuilles
 from tests.e2e.http_brut import Connexion, Reponse, Sonde, en_json, requete, sonder
 from tests.e2e.processus import Comptoir
@@ -44,10 +45,11 @@ class Probleme(msgspec.Struct, forbid_unknown_fields=False):
 class Banc:
     """The server and what may be asked of it."""
 
-    def __init__(self, serve: Comptoir, document: dict[str, Any], vivante: dict[str, Any], jetable: dict[str, Any]) -> None:
+    def __init__(self, serve: Comptoir, document: dict[str, Any], http: httpx.Client) -> None:
         self.serve, self.cibles = serve, cibles(document)
         self.codes = set(document["components"]["schemas"]["Probleme"]["properties"]["code"]["enum"])
-        self.vivante, self.jetable = vivante, jetable
+        self.vivante, self.jetable = inscrit(http), inscrit(http)
+        self.session, self.perdue = (entre(http, trousseau(serve.env)) for _ in range(2))
 
     @property
     def avec_corps(self) -> list[Cible]:
@@ -65,8 +67,14 @@ class Banc:
         inscription = self.inscription(cible)
         return cible.chemin(**{"id": inscription["id"], "aid": inscription["activation"]["id"], **valeurs})
 
-    def secret(self, cible: Cible) -> list[tuple[str, str | bytes]]:
-        return [("Authorization", f"Bearer {self.inscription(cible)['secret']}")] if cible.secret else []
+    def jeton(self, cible: Cible, *, autre: bool = False) -> str:
+        """What opens it: a sign-up's secret or an access token; what deletes has a session to itself. `autre`: another's."""
+        if cible.acces == "jetonAcces":
+            return str((self.perdue if autre or cible.methode == "DELETE" else self.session)["jeton_acces"])
+        return str((self.jetable if autre else self.inscription(cible))["secret"])
+
+    def porteur(self, cible: Cible) -> list[tuple[str, str | bytes]]:
+        return [("Authorization", f"Bearer {self.jeton(cible)}")] if cible.acces else []
 
     def sonde(
         self,
@@ -83,7 +91,7 @@ class Banc:
         if corps is None and cible.corps:
             corps = en_json(cible.corps[0])
         if not any(n == "Authorization" for n, _ in entetes):
-            entetes = [*self.secret(cible), *entetes]
+            entetes = [*self.porteur(cible), *entetes]
         octets = requete(cible.methode, chemin or self.chemin(cible), corps, entetes, type_)
         return Sonde(nom=f"{cible} : {nom}", octets=octets, **jugement)
 
@@ -135,10 +143,8 @@ def serve(dossier: Path, acces: dict[str, str]) -> Iterator[Comptoir]:
 @pytest.fixture(scope="module")
 def banc(serve: Comptoir) -> Banc:
     document = httpx.get(f"{serve.url}/openapi.json").json()
-    vivante, jetable = (
-        httpx.post(f"{serve.url}/v1/inscriptions", json=une_demande(activer_par="email")).json() for _ in range(2)
-    )
-    return Banc(serve, document, vivante, jetable)
+    with httpx.Client(base_url=serve.url, timeout=30) as http:
+        return Banc(serve, document, http)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -165,7 +171,7 @@ async def test_the_examples_of_the_document_are_valid(banc: Banc) -> None:
     (inscription,) = (c for c in banc.cibles if c.methode == "POST" and c.gabarit == "/v1/inscriptions")
     assert {c["profil"]["type"] for c in controles.corps} == {"citoyen", "entreprise", "association"}
     await banc.eprouver([banc.sonde(controles, "valid", en_json(c), attendu=[200]) for c in controles.corps])
-    sans_identifiant = [corps | {"identifiant": None} for corps in inscription.corps]
+    sans_identifiant = [corps | {"identifiant": None, "jeton_identite": None} for corps in inscription.corps]
     await banc.eprouver([banc.sonde(inscription, "valid", en_json(c), attendu=[201]) for c in sans_identifiant])
     vues = {"POST /v1/identifiants/propositions", "POST /v1/mots-de-passe/evaluations", "GET /v1/identifiants/{identifiant}"}
     await banc.eprouver([banc.sonde(c, "valid", attendu=[200]) for c in banc.cibles if str(c) in vues])
@@ -267,6 +273,7 @@ async def test_types_are_strict_in_every_field(banc: Banc) -> None:
             )
             for cible, corps, pointeur, valeur in par_champ(banc)
             for autre in faux[type(valeur)]
+            if autre is not None or pointeur not in cible.nuls
         ]
     )
 
@@ -309,13 +316,13 @@ def imbrique(niveaux: int, ouvrant: bytes, fermant: bytes) -> bytes:
 async def test_thirty_two_levels_are_read_and_not_one_more(banc: Banc) -> None:
     sondes = []
     for cible in banc.avec_corps:
-        connu = next(pointeur for pointeur, _ in feuilles(cible.corps[0]) if pointeur.count("/") == 1)
+        connu = next(pointeur for pointeur, _ in feuilles(cible.corps[0]))
         for champ in (connu, "/inconnu"):
             enveloppe = en_json(modifie(cible.corps[0], champ, "ICI"))
             for niveaux in (31, 32, 33, 999, 1_000, 5_000, 30_000, 100_000):
                 for nom, ouvrant, fermant in (("[", b"[", b"]"), ('{"a":', b'{"a":', b"}")):
-                    # The body itself is the first level.
-                    corps = enveloppe.replace(b'"ICI"', imbrique(niveaux - 1, ouvrant, fermant))
+                    # The body itself is the first level, and each object around the field is one more.
+                    corps = enveloppe.replace(b'"ICI"', imbrique(niveaux - champ.count("/"), ouvrant, fermant))
                     attendu = [413] if len(corps) > 65536 else [422] if niveaux <= 32 else [400]
                     sondes.append(banc.sonde(cible, f"{champ} {niveaux} × {nom}", corps, attendu=attendu))
                     sondes.append(banc.sonde(cible, f"{champ} {niveaux} × {nom} cut", corps[:-1], attendu=[400, 413]))
@@ -467,7 +474,7 @@ async def test_no_path_whatever_is_a_fault(banc: Banc) -> None:
 
 async def test_an_alias_of_a_path_leads_nowhere_or_to_the_very_same_door(banc: Banc) -> None:
     """Whoever asks for `//v1/…` or `/v1/…/` meets the same secret."""
-    fermees = [(c, banc.chemin(c, id=str(uuid4()))) for c in banc.cibles if c.secret]
+    fermees = [(c, banc.chemin(c, id=str(uuid4()))) for c in banc.cibles if c.acces]
     alias = [
         (cible, forme)
         for cible, chemin in fermees
@@ -527,36 +534,39 @@ async def test_a_header_that_names_another_method_changes_nothing(banc: Banc) ->
     await banc.eprouver([banc.sonde(lire, "_method", chemin=f"{banc.chemin(lire)}?_method=DELETE", attendu=[200])])
 
 
-async def test_only_the_exact_secret_opens_a_sign_up(banc: Banc) -> None:
-    secret, autre = banc.vivante["secret"], banc.jetable["secret"]
-    mauvais: tuple[tuple[str | bytes, ...], ...] = (
+def mauvais(secret: str, autre: str) -> tuple[tuple[str | bytes, ...], ...]:
+    """Authorization headers that bear this secret badly, or another one."""
+    return (
         ("",), ("Bearer",), ("Bearer ",), (secret,), (f"Basic {secret}",), (f"Bearer {secret[:-1]}",), (f"Bearer {secret}A",),
         (f"Bearer {secret}=",), (f"Bearer {secret[:32]} {secret[32:]}",), (f"Bearer {secret.swapcase()}",),
         (f'Bearer "{secret}"',), (f"Bearer {secret}", f"Bearer {secret}"), (f"Bearer {secret}", f"Bearer {autre}"),
         (f"Bearer {secret}, Bearer {autre}",), (b"Bearer \xff\xe9",), (f"Bearer {'A' * 64}",), (f"Bearer {'=' * 64}",),
-        (f"Bearer {'A' * 9000}",), ("Bearer é" + "A" * 62,), (f"Token {secret}",), (f"Bearer:{secret}",),
+        (f"Bearer {'A' * 9000}",), ("Bearer é" + "A" * 62,), (f"Token {secret}",), (f"Bearer:{secret}",), ("Bearer ..",),
     )  # fmt: skip
-    fermees = [c for c in banc.cibles if c.secret]
+
+
+async def test_only_the_exact_secret_or_token_opens_what_is_closed(banc: Banc) -> None:
+    """Nor does a good one of the other kind."""
+    codes = {"secretInscription": "secret_invalide", "jetonAcces": "jeton_invalide"}
+    fermees = [(c, codes[c.acces]) for c in banc.cibles if c.acces]
+    assert {code for _, code in fermees} == set(codes.values())
+    croises = {"secret_invalide": banc.session["jeton_acces"], "jeton_invalide": banc.vivante["secret"]}
     await banc.eprouver(
         [
-            banc.sonde(
-                cible,
-                f"{valeurs}",
-                entetes=[("Authorization", v) for v in valeurs],
-                attendu=[401],
-                code="secret_invalide",
-            )
-            for cible in fermees
-            for valeurs in mauvais
+            banc.sonde(cible, f"{valeurs}", entetes=[("Authorization", v) for v in valeurs], attendu=[401], code=code)
+            for cible, code in fermees
+            for valeurs in (*mauvais(banc.jeton(cible), banc.jeton(cible, autre=True)), (f"Bearer {croises[code]}",))
         ]
     )
-    d_autrui = [("Authorization", f"Bearer {autre}")]
+    d_autrui = [("Authorization", f"Bearer {banc.jetable['secret']}")]
+    inscriptions = [c for c, code in fermees if code == "secret_invalide"]
     await banc.eprouver(
-        [banc.sonde(c, "another's", chemin=c.chemin(**banc.vivants), entetes=d_autrui, attendu=[404]) for c in fermees]
+        [banc.sonde(c, "another's", chemin=c.chemin(**banc.vivants), entetes=d_autrui, attendu=[404]) for c in inscriptions]
     )
-    (lire,) = (c for c in fermees if str(c) == "GET /v1/inscriptions/{id}")
-    bons = (f"bearer {secret}", f"BEARER {secret}", f"Bearer   {secret}", f"Bearer {secret}  ")
-    await banc.eprouver([banc.sonde(lire, bon, entetes=[("Authorization", bon)], attendu=[200]) for bon in bons])
+    lues = [c for c, _ in fermees if str(c) in ("GET /v1/inscriptions/{id}", "GET /v1/moi")]
+    for cible, jeton in [(cible, banc.jeton(cible)) for cible in lues]:
+        bons = (f"bearer {jeton}", f"BEARER {jeton}", f"Bearer   {jeton}", f"Bearer {jeton}  ")
+        await banc.eprouver([banc.sonde(cible, bon, entetes=[("Authorization", bon)], attendu=[200]) for bon in bons])
 
 
 async def test_only_a_sober_idempotency_key_is_taken(banc: Banc) -> None:
