@@ -143,6 +143,7 @@ class Services:
             "DATABASE_OWNER_URL": self._postgres.url_owner(database),
             "SECRET_KEYS": self._keys,
             "DATA_DIR": str(self._folder),
+            "SIMULATOR": "off",
             "PROCESSES": str(PROCESSES),
             "WORKER": "on" if worker else "off",
             "TRUSTED_PROXIES": "127.0.0.1/32",

@@ -109,8 +109,10 @@ class Contacts:
             await tx.registre.noter(jeton.compte_id, Activite(nature="contact_retabli", details=_details(jeton)))
             await tx.avis.avertir(jeton.compte_id, "contact_retabli", partout=True)
             if jeton.canal == "email":
-                # As a reset by this address would: a mobile that the intruder proved must not choose the password first.
+                # As a reset by this address would: a mobile that the intruder proved must not choose the password first, nor
+                # come back by a way of its own.
                 await tx.titulaires.demettre(jeton.compte_id, "sms")
+                await tx.jetons.annuler(jeton.compte_id, ["annulation_contact"], "sms")
             suite = self._ouvreur.jeton(jeton.compte_id, "mot_de_passe", jeton.canal, jeton.destination)
             await self._ouvreur.avis(tx, suite, {})
 

@@ -177,8 +177,11 @@ class Vie(Monde):
     @rule(n=rang, recul=st.sampled_from((1, 0, 3, 2, 0, 1)))
     @precondition(lambda self: self.modele.sessions)
     def rafraichir(self, n: int, recul: int) -> None:
-        """With the current token, or one spent before."""
-        self._rafraichir(parmi(self.modele.sessions, n, lambda s: self.modele.vit(s) and len(s.jetons) > recul), recul)
+        """With the current token, or one spent before; it goes on as often as that takes."""
+        session = parmi(self.modele.sessions, n, self.modele.vit)
+        while self.modele.vit(session) and len(session.jetons) <= recul:
+            self._rafraichir(session, 0)
+        self._rafraichir(session, recul)
 
     @rule(n=rang, laquelle=st.sampled_from(("courante", "toutes", "autre")), m=rang)
     @precondition(lambda self: self.quelqu_un())
@@ -261,11 +264,11 @@ class Vie(Monde):
     def annuler(self, n: int) -> None:
         self._annuler(parmi(self.preuves("annulation_contact", "annulation_effacement"), n, self.modele.ouverte))
 
-    def _se_raviser(self) -> None:
-        """By the message that what was just done has sent, if it sent one."""
+    def _se_raviser(self, n: int = 0) -> None:
+        """By the latest way back that was sent, or the first that still leads anywhere."""
         self.lever()
-        if retours := self.preuves("annulation_contact", "annulation_effacement"):
-            self._annuler(retours[-1])
+        if retours := list(filter(self.modele.ouverte, self.preuves("annulation_contact", "annulation_effacement"))):
+            self._annuler(parmi(retours, n))
 
     def _annuler(self, preuve: Preuve) -> None:
         reponse = verdict(self.modele.annuler(preuve), self.appeler("POST", "/v1/annulations", {"jeton": preuve.lien}))
@@ -364,17 +367,20 @@ class Vie(Monde):
             assert "argon2" not in reponse.text
             assert compte.secret not in reponse.text
 
-    @rule(n=rang, mot=mots_donnes, repentir=st.booleans())
-    @precondition(lambda self: self.quelqu_un() and self.pas > 10)
-    def effacer(self, n: int, mot: str, repentir: bool) -> None:
+    @rule(n=rang, mot=mots_donnes, suite=st.sampled_from(("conserver", "rien", "garder", "defaire")))
+    @precondition(lambda self: self.quelqu_un() and self.pas > 5)
+    def effacer(self, n: int, mot: str, suite: str) -> None:
+        """`suite`: retention at once; the way back; or that to a former contact, which whoever asked for this had replaced."""
         acces = self.un_acces(n)
         donne = None if mot == "sans" else mot_de(acces, mot == "juste")
         attendue = self.modele.effacer(acces, donne)
         reponse = verdict(attendue, self.avec(acces, "POST", "/v1/moi/effacement", {"mot_de_passe": donne}))
         if reponse.status_code == 202:
             assert instant(reponse.json()["effacement_le"]) == acces.session.compte.effacement_le
-            if repentir:
-                self._se_raviser()
+            if suite == "conserver":
+                self.conserver()
+            elif suite != "rien":
+                self._se_raviser(0 if suite == "garder" else -1)
 
     @rule(n=rang)
     def suspendre_ou_retablir(self, n: int) -> None:
@@ -447,7 +453,7 @@ def test_whatever_comes_after_what_the_api_and_the_model_tell_the_same_story(ser
     run_state_machine_as_test(
         lambda: Vie(service, boucle),  # type: ignore[arg-type]  # it only calls it
         settings=settings(
-            max_examples=VIES or 32,
+            max_examples=VIES or 48,
             stateful_step_count=40,
             derandomize=not VIES,
             phases=[Phase.generate, Phase.shrink] if VIES else [Phase.generate],
