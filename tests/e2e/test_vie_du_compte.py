@@ -245,7 +245,7 @@ class Vie(Monde):
                 self.lever()
                 self._prouver(acces, next(p for p in self.modele.preuves if p.id == reponse.json()["id"]), juste=True)
             if suite == "defaire":
-                self._se_raviser()
+                self._se_raviser(acces.session.compte, 0)
 
     @rule(n=rang, m=rang, juste=juste)
     @precondition(lambda self: self.quelqu_un() and self.preuves("contact"))
@@ -264,10 +264,11 @@ class Vie(Monde):
     def annuler(self, n: int) -> None:
         self._annuler(parmi(self.preuves("annulation_contact", "annulation_effacement"), n, self.modele.ouverte))
 
-    def _se_raviser(self, n: int = 0) -> None:
-        """By the latest way back that was sent, or the first that still leads anywhere."""
+    def _se_raviser(self, compte: Compte, n: int) -> None:
+        """By the latest way back that was sent, or for -1 the first that still leads anywhere."""
         self.lever()
-        if retours := list(filter(self.modele.ouverte, self.preuves("annulation_contact", "annulation_effacement"))):
+        retours = [p for p in self.preuves("annulation_contact", "annulation_effacement") if p.compte is compte]
+        if retours := list(filter(self.modele.ouverte, retours)):
             self._annuler(parmi(retours, n))
 
     def _annuler(self, preuve: Preuve) -> None:
@@ -380,7 +381,7 @@ class Vie(Monde):
             if suite == "conserver":
                 self.conserver()
             elif suite != "rien":
-                self._se_raviser(0 if suite == "garder" else -1)
+                self._se_raviser(acces.session.compte, 0 if suite == "garder" else -1)
 
     @rule(n=rang)
     def suspendre_ou_retablir(self, n: int) -> None:
@@ -462,3 +463,40 @@ def test_whatever_comes_after_what_the_api_and_the_model_tell_the_same_story(ser
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+# Lives that once went wrong, as they were found.
+
+
+@pytest.fixture
+def vie(service: Service, boucle: asyncio.Runner) -> Iterator[Vie]:
+    """Ada's session is the last but one."""
+    vie = Vie(service, boucle)
+    vie.commencer("email", MOTS_DE_PASSE[0], frozenset())
+    vie.tout_concorde()
+    yield vie
+    vie.tout_concorde()
+    vie.teardown()
+
+
+def test_whoever_takes_an_address_away_and_asks_for_an_erasure_is_undone_of_both(vie: Vie) -> None:
+    vie.demander_contact(1, "email", 0, "juste", "prouver")
+    vie.tout_concorde()
+    vie.effacer(1, "juste", "defaire")
+    assert not vie.modele.comptes[0].effacement_le
+
+
+def test_whoever_proved_a_telephone_has_no_way_back_once_the_address_is_given_back(vie: Vie) -> None:
+    vie.demander_contact(1, "sms", 1, "juste", "prouver")
+    vie.tout_concorde()
+    [par_sms] = vie.preuves("annulation_contact")
+    vie.demander_contact(1, "email", 0, "juste", "defaire")
+    vie.tout_concorde()
+    assert (par_sms.canal, par_sms.sort) == ("sms", "remplacee")
+    vie._annuler(par_sms)
+
+
+def test_leaving_a_list_by_its_mail_holds_for_a_suspended_account(vie: Vie) -> None:
+    vie.suspendre_ou_retablir(1)
+    vie.se_desinscrire(0)
+    assert not vie.modele.comptes[0].diffusion
