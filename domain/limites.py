@@ -35,7 +35,8 @@ EMAIL_PAR_ADRESSE = (Fenetre(1, MINUTE), Fenetre(5, 15 * MINUTE), Fenetre(10, JO
 ENVOIS_PAR_DESTINATION: dict[Canal, tuple[Fenetre, ...]] = {"sms": SMS_PAR_NUMERO, "email": EMAIL_PAR_ADRESSE}
 # Five codes of five tries a day keep the odds of a guess at 2.5 × 10⁻⁵ per account and day (G-03).
 CODES_PAR_COMPTE = (Fenetre(5, JOUR),)
-# G-01. Failures of one account: the first few are free, then each waits for the one before; see `freiner` in the database.
+# G-01. Failures of one account: the first are free, then each waits for the one before; the database's `freiner` applies it.
+ECHECS_LIBRES, ECHECS_PAR_JOUR = 5, 25
 # Failures of one address, and of all together: only attempts that come from no known device are counted there.
 CONNEXIONS_PAR_CLIENT = (Fenetre(30, 5 * MINUTE), Fenetre(100, HEURE))
 RECUPERATIONS_PAR_SAISIE = (Fenetre(1, MINUTE), Fenetre(5, 15 * MINUTE), Fenetre(10, JOUR))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +17,7 @@ import pytest
 from adapters.embedded_postgres import EmbeddedPostgres
 from app.composition import migrer_base
 from app.settings import Settings
+from tests.recueil import Recueil
 from tests.service import Service
 
 _numeros = count()
@@ -88,3 +90,14 @@ async def federe(settings: Settings) -> AsyncIterator[Service]:
     """The same, with the simulated identity providers."""
     async with AsyncExitStack() as pile:
         yield await pile.enter_async_context(Service(settings, simulateur=True))
+
+
+@pytest.fixture
+def recueil() -> Iterator[Recueil]:
+    recueil, racine = Recueil(), logging.getLogger()
+    niveau = racine.level
+    racine.addHandler(recueil)
+    racine.setLevel(logging.DEBUG)
+    yield recueil
+    racine.setLevel(niveau)
+    racine.removeHandler(recueil)

@@ -18,6 +18,17 @@ from domain.activation import CANAUX, DELAI_RENVOI, ENVOIS_MAX, ESSAIS_MAX, LONG
 from domain.erreurs import DocumentInconnu, ProfilInconnu
 from domain.inscription import DUREE
 from domain.juridique import Document, Version
+from domain.limites import (
+    ACTIONS_PAR_COMPTE,
+    CONNEXIONS_PAR_CLIENT,
+    DISPONIBILITE_PAR_CLIENT,
+    ECHECS_LIBRES,
+    ECHECS_PAR_JOUR,
+    EMAIL_PAR_ADRESSE,
+    RECUPERATIONS_PAR_CLIENT,
+    SMS_PAR_CLIENT,
+    SMS_PAR_NUMERO,
+)
 from domain.ports import Documents
 from domain.profils import PROFILS
 from domain.session import DUREE_ACCES, FRAICHEUR, LONGUE, ORDINAIRE, PARTAGEE, REPRISE, Duree
@@ -71,16 +82,16 @@ class LimitesPubliees(Struct, frozen=True, kw_only=True):
     """Les limites d'appel, par adresse réseau sauf mention contraire ; au-delà, 429 et `Retry-After`."""
 
     corps_max_octets: int = CORPS_MAX
-    disponibilites_par_minute: int = 20
-    disponibilites_par_heure: int = 100
-    sms_par_heure: int = 10
-    sms_par_numero_par_jour: int = 10
-    courriels_par_adresse_par_jour: int = 10
-    echecs_de_connexion_sans_attente: int = 5
-    echecs_de_connexion_par_compte_par_jour: int = 25
-    connexions_par_heure: int = 100
-    recuperations_par_heure: int = 30
-    exports_par_heure: int = 5
+    disponibilites_par_minute: int = DISPONIBILITE_PAR_CLIENT[0].nombre
+    disponibilites_par_heure: int = DISPONIBILITE_PAR_CLIENT[1].nombre
+    sms_par_heure: int = SMS_PAR_CLIENT[0].nombre
+    sms_par_numero_par_jour: int = SMS_PAR_NUMERO[-1].nombre
+    courriels_par_adresse_par_jour: int = EMAIL_PAR_ADRESSE[-1].nombre
+    echecs_de_connexion_sans_attente: int = ECHECS_LIBRES
+    echecs_de_connexion_par_compte_par_jour: int = ECHECS_PAR_JOUR
+    connexions_par_heure: int = CONNEXIONS_PAR_CLIENT[-1].nombre
+    recuperations_par_heure: int = RECUPERATIONS_PAR_CLIENT[-1].nombre
+    exports_par_heure: int = ACTIONS_PAR_COMPTE["export"][0].nombre
 
 
 class FranceConnectPublie(Struct, frozen=True, kw_only=True):

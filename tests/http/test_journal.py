@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -58,6 +57,7 @@ from domain.titulaire import (
 )
 from domain.transaction import NouvelleSession
 from tests.builders import des_outils, un_citoyen, un_representant, une_adresse, une_association, une_demande, une_entreprise
+from tests.recueil import Recueil
 from tests.service import Service, refus
 
 CANARIS = ("Canari!73orage", "canari-mail@exemple.fr", "canari-mail", "0612349876", "612349876", "0139987654", "139987654",
@@ -73,31 +73,6 @@ def une_personne(**changes: Any) -> dict[str, Any]:
 def une_organisation() -> dict[str, Any]:
     representant = un_representant(nom="Canarinom", prenom="Canariprenom")
     return une_entreprise(raison_sociale="Canarisociale", adresse=une_adresse(ligne1="3 Canarirue"), representant=representant)
-
-
-class Recueil(logging.Handler):
-    """Every record of every logger, as it would be written."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.setFormatter(Formateur())
-        self.lignes: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        # The tests' own client.
-        if not record.name.startswith(("httpx", "httpcore")):
-            self.lignes.append(self.format(record))
-
-
-@pytest.fixture
-def recueil() -> Iterator[Recueil]:
-    recueil, racine = Recueil(), logging.getLogger()
-    niveau = racine.level
-    racine.addHandler(recueil)
-    racine.setLevel(logging.DEBUG)
-    yield recueil
-    racine.setLevel(niveau)
-    racine.removeHandler(recueil)
 
 
 async def test_a_whole_journey_writes_neither_secret_nor_person(settings: Settings, recueil: Recueil) -> None:
