@@ -16,7 +16,7 @@ from adapters.postgres.lectures import Lectures
 from adapters.postgres.store import PgStore
 from app.settings import Settings
 from domain.erreurs import TropDeDemandes
-from domain.limites import Fenetre, Limite
+from domain.limites import ECHECS_LIBRES, ECHECS_PAR_JOUR, Fenetre, Limite
 from tests.contract.lignes import INSTANT, JOUR, T0, Horloge
 
 INES, YANN = b"i" * 32, b"y" * 32
@@ -65,8 +65,11 @@ async def depenser(store: PgStore, *limites: Limite) -> float | None:
 
 
 async def test_of_fifty_simultaneous_tries_exactly_five_are_judged(freiner: Freiner, connexions: PgConnexions) -> None:
-    assert Counter(await asyncio.gather(*(freiner() for _ in range(50)))) == {True: 5, False: 45}
-    assert Counter(await asyncio.gather(*(connexions.tenter(YANN, []) for _ in range(50)))) == {True: 5, False: 45}
+    assert Counter(await asyncio.gather(*(freiner() for _ in range(50)))) == {True: ECHECS_LIBRES, False: 50 - ECHECS_LIBRES}
+    assert Counter(await asyncio.gather(*(connexions.tenter(YANN, []) for _ in range(50)))) == {
+        True: ECHECS_LIBRES,
+        False: 50 - ECHECS_LIBRES,
+    }
 
 
 async def test_after_five_each_try_waits_one_two_four_eight_then_fifteen_minutes(freiner: Freiner, horloge: Horloge) -> None:
@@ -103,7 +106,7 @@ async def test_in_any_twenty_four_hours_no_more_than_twenty_five_are_judged_and_
         juges += [horloge.instant for _ in range(2 if len(juges) > 5 else 6) if await freiner()]
         await horloge.avancer(timedelta(minutes=15))
     assert all(sum(debut <= j < debut + JOUR for j in juges) <= 25 for debut in juges)
-    assert max(sum(debut <= j < debut + JOUR for j in juges) for debut in juges) == 25
+    assert max(sum(debut <= j < debut + JOUR for j in juges) for debut in juges) == ECHECS_PAR_JOUR
     assert max(b - a for a, b in pairwise(juges)) <= JOUR
     assert juges[-1] > T0 + 2 * JOUR
 
