@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import ctypes
 import gc
+import http.client
 import importlib
 import json
 import logging.config
@@ -14,8 +15,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from app.journal import CONFIGURATION
@@ -89,9 +91,10 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
         print(f"comptoir: {settings.host}:{settings.port} is already in use", file=sys.stderr)
         return 1
     _precharger()
-    with _base(settings) as base, _simulateur_a_cote(base):
+    with _base(settings) as base, _simulateur_a_cote(base) as simulateur_pret:
         if not base.production:
             asyncio.run(_migrer(base))
+        simulateur_pret()
         print(f"comptoir: listening on http://{base.host}:{base.port} (API pages: /docs)", file=sys.stderr)
         if not base.production:
             print("comptoir: development; messages that have no provider land in /dev/messages", file=sys.stderr)
@@ -117,22 +120,38 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _simulateur_a_cote(settings: Settings) -> Iterator[None]:
-    """In development, FranceConnect and ProConnect to try the service on, in a process of their own."""
+def _simulateur_a_cote(settings: Settings) -> Iterator[Callable[[], None]]:
+    """In development, FranceConnect and ProConnect to try the service on, in a process of their own.
+
+    What it yields waits until they answer: whoever knocks as soon as the service listens must find them there.
+    """
     if not settings.simule:
-        yield
+        yield lambda: None
         return
     if not _libre("127.0.0.1", settings.simulator_port):
         print(f"comptoir: port {settings.simulator_port} is in use, no FranceConnect to try the service on", file=sys.stderr)
-        yield
+        yield lambda: None
         return
     processus = subprocess.Popen([sys.executable, "-m", "app.cli", "simulator"])
     print(f"comptoir: FranceConnect to try: http://localhost:{settings.port}/dev/franceconnect", file=sys.stderr)
     try:
-        yield
+        yield lambda: _attendre(processus, settings.simulator_port)
     finally:
         processus.terminate()
         processus.wait()
+
+
+def _attendre(processus: subprocess.Popen[bytes], port: int) -> None:
+    """Until it answers there; not for ever, and not if it ended: the service is worth trying without it."""
+    fin = time.monotonic() + _ARRET
+    while processus.poll() is None and time.monotonic() < fin:
+        liaison = http.client.HTTPConnection("localhost", port, timeout=1)
+        with closing(liaison), suppress(OSError, http.client.HTTPException):
+            liaison.request("GET", "/api/v2/.well-known/openid-configuration")
+            if liaison.getresponse().status == http.HTTPStatus.OK:
+                return
+        time.sleep(0.05)
+    print("comptoir: the FranceConnect to try the service on does not answer", file=sys.stderr)
 
 
 def _simulator(settings: Settings, _: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""FranceConnect silent for a minute: whoever needs them knows within 6 s, nobody else notices, no task stays."""
+"""FranceConnect not there yet, or silent for a minute: who needs it knows within 6 s, nobody else notices, no task stays."""
 
 from __future__ import annotations
 
@@ -36,6 +36,10 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+async def test_the_providers_to_try_it_on_answer_as_soon_as_the_service_does(lent: Comptoir, http: httpx.AsyncClient) -> None:
+    assert await Portail(lent.url, Simulateur(), http).partir("v" * 43)
+
+
 async def test_local_sign_ins_and_availability_do_not_notice(lent: Comptoir, http: httpx.AsyncClient) -> None:
     portail = Portail(lent.url, Simulateur(), http)
     inscrite = await portail.inscrire(une_demande(un_citoyen(), email="ines@exemple.fr"))
@@ -54,8 +58,8 @@ async def test_local_sign_ins_and_availability_do_not_notice(lent: Comptoir, htt
 
     for nom in locaux:
         calme = max(statistics.median(avant[nom]), statistics.median(apres[nom]))
-        assert statistics.median(pendant[nom]) < 2 * calme + 0.01, nom
-        # Behind a call that hangs, it would be four.
+        # Behind a call that hangs, both would be four seconds; a machine that does something else is not our matter.
+        assert statistics.median(pendant[nom]) < 4 * calme + 0.05, nom
         assert max(pendant[nom]) < 2, nom
     assert lent.fautes() == []
 
