@@ -12,8 +12,8 @@ from domain.activation import Canal
 from domain.activite import ActiviteVue
 from domain.consentements import ActeVue
 from domain.federation import IdentiteAttachee
+from domain.moi import MoiVue
 from domain.session import SessionVue
-from domain.titulaire import MoiVue
 
 # Between asking and being erased: the time to undo it from one's mail.
 GRACE = timedelta(days=7)

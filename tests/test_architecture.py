@@ -19,8 +19,8 @@ from app.http.problemes import STATUTS
 from app.settings import Settings
 from domain.activite import Nature
 from domain.erreurs import AvecReprise, Refus
+from domain.modification import PROFILS_MODIFIES
 from domain.profils import Profil
-from domain.titulaire import PROFILS_MODIFIES
 from tests.openapi import operations
 
 RACINE = Path(__file__).parents[1]

@@ -23,7 +23,7 @@ from domain.consentements import (
     ReponseParentale,
 )
 from domain.export import Annulee, DemandeAnnulation, DemandeEffacement, EffacementPrevu, Export
-from domain.titulaire import AcceptationsVue
+from domain.moi import AcceptationsVue
 
 
 @get("/v1/moi/consentements", operation_id="lireConsentements", opt=ouvert("session", erreurs.ReferenceMalformee))

@@ -16,16 +16,8 @@ from app.usecases import CasUtilisation
 from domain import erreurs
 from domain.activation import ActivationVue, Essai
 from domain.activite import ActiviteVue, Fil
-from domain.titulaire import (
-    ContactVue,
-    DemandeContact,
-    DemandeIdentifiant,
-    DemandeMotDePasse,
-    IdentifiantVue,
-    ModificationMoi,
-    MoiVue,
-    etiquette,
-)
+from domain.modification import DemandeContact, DemandeIdentifiant, DemandeMotDePasse, IdentifiantVue, ModificationMoi
+from domain.moi import ContactVue, MoiVue, etiquette
 
 _REAUTHENTIFIEE = (erreurs.ReauthentificationRequise, erreurs.MotDePasseIncorrect, erreurs.TropDeDemandes, erreurs.Sature)
 

@@ -40,10 +40,11 @@ from domain.inscription import LISTES
 from domain.jetons import Trousseau
 from domain.juridique import CGU, NATURES, RGPD, Acte, Version
 from domain.limites import Regulateur
+from domain.moi import AcceptationsVue, vue
 from domain.outils import Outils
 from domain.ports import Documents, Dossier
 from domain.session import Porteur
-from domain.titulaire import AcceptationsVue, Titulaire, exiger_ecriture, exiger_titulaire, vue
+from domain.titulaire import Titulaire, exiger_ecriture, exiger_titulaire
 from domain.transaction import EtatJeton, Store, Transaction
 
 

@@ -17,18 +17,11 @@ from domain.compte import CONTACT_DU_CANAL, ActivationOuverte, Contact
 from domain.erreurs import CodeIncorrect, ContactDejaVerifie, ContactInconnu, LienExpire, TropDeDemandes
 from domain.inscription import vue_activation
 from domain.limites import Regulateur
+from domain.modification import DemandeContact, lire_contact
+from domain.moi import ContactVue, vue
 from domain.outils import Outils
 from domain.session import Porteur
-from domain.titulaire import (
-    ContactTenu,
-    ContactVue,
-    DemandeContact,
-    exiger_ecriture,
-    exiger_recent,
-    exiger_titulaire,
-    lire_contact,
-    vue,
-)
+from domain.titulaire import ContactTenu, exiger_ecriture, exiger_recent, exiger_titulaire
 from domain.transaction import EtatJeton, ReponseGardee, Store, Transaction
 
 

@@ -17,9 +17,10 @@ from domain.consentements import ActeVue
 from domain.erreurs import LienExpire, TropDeDemandes
 from domain.export import GRACE, Annulee, DemandeEffacement, EffacementPrevu, Export
 from domain.limites import Regulateur
+from domain.moi import vue
 from domain.ports import Dossier, Systeme
 from domain.session import Porteur
-from domain.titulaire import Titulaire, exiger_recent, exiger_titulaire, vue
+from domain.titulaire import Titulaire, exiger_recent, exiger_titulaire
 from domain.transaction import EtatJeton, Store, Transaction
 
 # More than anybody's year holds; the feed itself is kept twelve months.

@@ -24,24 +24,13 @@ from domain.erreurs import (
 from domain.export import QUARANTAINE
 from domain.formulaire import lire
 from domain.limites import Regulateur
+from domain.modification import DemandeIdentifiant, DemandeMotDePasse, IdentifiantVue, ModificationMoi, fusionner, restantes
+from domain.moi import MoiVue, etiquette, vue
 from domain.outils import Outils
 from domain.ports import Dossier, Hacheur
 from domain.profils import Profil
 from domain.session import Porteur
-from domain.titulaire import (
-    DemandeIdentifiant,
-    DemandeMotDePasse,
-    IdentifiantVue,
-    ModificationMoi,
-    MoiVue,
-    Titulaire,
-    etiquette,
-    exiger_ecriture,
-    exiger_titulaire,
-    fusionner,
-    restantes,
-    vue,
-)
+from domain.titulaire import Titulaire, exiger_ecriture, exiger_titulaire
 from domain.transaction import Store, Transaction
 
 # What the feed calls a line, by its nature, in the reader's language.

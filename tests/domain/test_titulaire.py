@@ -13,22 +13,10 @@ from msgspec import structs
 from domain.erreurs import CguAReaccepter, ChampsInvalides, ReauthentificationRequise, SessionFinie
 from domain.formulaire import ValeurInvalide, lire
 from domain.inscription import LISTES
+from domain.modification import DemandeContact, ModificationMoi, fusionner, lire_contact, restantes
+from domain.moi import etiquette, vue
 from domain.profils import PROFILS, Profil
-from domain.titulaire import (
-    ContactTenu,
-    DemandeContact,
-    ModificationMoi,
-    Provenance,
-    Titulaire,
-    etiquette,
-    exiger_ecriture,
-    exiger_recent,
-    exiger_titulaire,
-    fusionner,
-    lire_contact,
-    restantes,
-    vue,
-)
+from domain.titulaire import ContactTenu, Provenance, Titulaire, exiger_ecriture, exiger_recent, exiger_titulaire
 from tests.builders import Corps, des_outils, un_citoyen, un_representant, une_adresse, une_association, une_entreprise
 
 OUTILS, INSTANT = des_outils(), datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -25,6 +25,15 @@ from domain.formulaire import lire
 from domain.inscription import CorrectionContacts, DemandeInscription, InscriptionCreee
 from domain.jetons import Cle, Trousseau
 from domain.message import Message, Rendu
+from domain.modification import (
+    CitoyenModifie,
+    DemandeContact,
+    DemandeIdentifiant,
+    DemandeMotDePasse,
+    IdentifiantVue,
+    ModificationMoi,
+)
+from domain.moi import ContactVue
 from domain.ports import MessageRecu, Verification
 from domain.recuperation import (
     ConfirmationRecuperation,
@@ -44,17 +53,7 @@ from domain.session import (
     SessionsVue,
     SessionVue,
 )
-from domain.titulaire import (
-    CitoyenModifie,
-    ContactTenu,
-    ContactVue,
-    DemandeContact,
-    DemandeIdentifiant,
-    DemandeMotDePasse,
-    IdentifiantVue,
-    ModificationMoi,
-    Titulaire,
-)
+from domain.titulaire import ContactTenu, Titulaire
 from domain.transaction import NouvelleSession
 from tests.builders import des_outils, un_citoyen, un_representant, une_adresse, une_association, une_demande, une_entreprise
 from tests.recueil import Recueil
