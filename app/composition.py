@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from urllib.parse import urlsplit
 
 from litestar import Litestar
 from litestar.types import ASGIApp
-from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.coffre import NaclCoffre
@@ -44,7 +42,7 @@ from adapters.twilio_sms import TwilioConfig, TwilioSender
 from app import __version__
 from app.composition_fournisseurs import clients
 from app.http import textes
-from app.http.app import Facade, creer
+from app.http.app import Facade, Forme, creer
 from app.http.bordure import Bordure
 from app.http.openapi import document
 from app.settings import Settings, cles
@@ -63,8 +61,6 @@ if TYPE_CHECKING:
 
 # Connections to PostgreSQL a process may hold: for transactions, and for the hot reads.
 _POOL, _POOL_LECTURES = 8, 4
-# Well-formed and worthless: printing the document signs nothing.
-_CLE_DE_PAPIER = f"papier:{b64encode(bytes(32)).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +102,30 @@ def asgi(settings: Settings) -> ASGIApp:
     return Bordure(litestar(settings))
 
 
-def litestar(
+def litestar(settings: Settings, *, hacheur: Hacheur | None = None) -> Litestar:
+    """The API, with its delivery worker unless the settings say otherwise. Nothing is opened before its lifespan."""
+    return creer(forme(settings), partial(facade, settings, hacheur=hacheur))
+
+
+def forme(settings: Settings) -> Forme:
+    return Forme(
+        developpement=not settings.production,
+        version=__version__,
+        service=settings.service_name,
+        origine=settings.origine,
+        origines_cors=tuple(settings.origines_cors),
+    )
+
+
+@asynccontextmanager
+async def facade(
     settings: Settings,
     *,
     systeme: Systeme | None = None,
     hacheur: Hacheur | None = None,
     reseau: httpx.AsyncBaseTransport | None = None,
-) -> Litestar:
-    """The API, with its delivery worker unless the settings say otherwise. Nothing is opened before its lifespan.
-
-    `reseau`: stands for the network between the service and the identity providers.
-    """
+) -> AsyncIterator[Facade]:
+    """`reseau`: stands for the network between the service and the identity providers."""
     socle = Socle.poser(settings, systeme)
     hasher = hacheur or PasslibHasher(threads=_fils(settings))
     formats = FrenchFormats(domaines_d_essai=not settings.production)
@@ -150,36 +159,26 @@ def litestar(
         outils=outils,
         titres=textes.activite,
     )
-    facade = Facade(
-        cas=assembler(ports),
-        documents=documents,
-        sante=PgSante(socle.engine),
-        trousseau=socle.trousseau,
-        jetons_acces=jetons_acces,
-        outils=outils,
-        boite=_boite(settings),
-        origine=settings.origine,
-        service=settings.service_name,
-        version=__version__,
-        proxys=settings.proxys,
-        origines_cors=settings.origines_cors,
-        fournisseurs=tuple(fournisseurs),
-    )
-
-    @asynccontextmanager
-    async def vie(_: Litestar) -> AsyncIterator[None]:
-        async with AsyncExitStack() as pile:
-            await pile.enter_async_context(socle.vie())
-            await pile.enter_async_context(lectures)
-            for fournisseur in fournisseurs.values():
-                pile.push_async_callback(fournisseur.fermer)
-            if isinstance(hasher, PasslibHasher):
-                pile.callback(hasher.close)
-            if settings.worker == "on":
-                await pile.enter_async_context(_distribution_en_fond(socle))
-            yield
-
-    return creer(facade, vie)
+    async with AsyncExitStack() as pile:
+        await pile.enter_async_context(socle.vie())
+        await pile.enter_async_context(lectures)
+        for fournisseur in fournisseurs.values():
+            pile.push_async_callback(fournisseur.fermer)
+        if isinstance(hasher, PasslibHasher):
+            pile.callback(hasher.close)
+        if settings.worker == "on":
+            await pile.enter_async_context(_distribution_en_fond(socle))
+        yield Facade(
+            cas=assembler(ports),
+            documents=documents,
+            sante=PgSante(socle.engine),
+            trousseau=socle.trousseau,
+            jetons_acces=jetons_acces,
+            outils=outils,
+            boite=_boite(settings),
+            proxys=settings.proxys,
+            fournisseurs=tuple(fournisseurs),
+        )
 
 
 def distribution(socle: Socle) -> tuple[Distribution, Mapping[Canal, Expediteur]]:
@@ -214,7 +213,7 @@ async def _distribution_en_fond(socle: Socle) -> AsyncIterator[None]:
 
 def document_openapi(settings: Settings) -> dict[str, Any]:
     """The OpenAPI document, without any database."""
-    return document(litestar(structs.replace(settings, database_url="postgresql://", secret_keys=_CLE_DE_PAPIER)), "fr")
+    return document(litestar(settings), "fr")
 
 
 def _avant_l_arret(action: Callable[[], None]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import date, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import asyncpg
 import httpx
@@ -19,8 +20,9 @@ from litestar import Litestar
 from adapters.mailbox import FileMailbox
 from adapters.passwords import PasslibHasher
 from adapters.system import RealSystem
-from app.composition import Socle, distribution, fermer, litestar
+from app.composition import Socle, distribution, facade, fermer, forme
 from app.composition_fournisseurs import simulateur as simuler
+from app.http.app import Facade, Forme, creer
 from app.http.bordure import Bordure
 from app.settings import Settings
 from domain.activation import CANAUX
@@ -56,8 +58,8 @@ class Service:
         # The smallest argon2 there is: what is tested here is not the hash.
         hacheur = PasslibHasher(threads=2, memoire=8, passes=self._passes)
         self.reseau = Reseau(simuler(self.settings, self._systeme.instant) if self._simule else None)
-        app = litestar(self.settings, systeme=self._systeme, hacheur=hacheur, reseau=self.reseau)
-        await self._pile.enter_async_context(_vie(app))
+        ouvrir = partial(facade, self.settings, systeme=self._systeme, hacheur=hacheur, reseau=self.reseau)
+        app = await self._pile.enter_async_context(_application(forme(self.settings), ouvrir))
         transport = httpx.ASGITransport(app=Bordure(app), client=(self._adresse, 40000), raise_app_exceptions=False)  # type: ignore[arg-type]
         self.http = await self._pile.enter_async_context(
             httpx.AsyncClient(
@@ -294,14 +296,29 @@ class Service:
         return nombre
 
 
+class _Atelier:
+    """An application that waits for a service to open: building it takes longer than most tests."""
+
+    libres: ClassVar[dict[Forme, list[_Atelier]]] = {}
+
+    def __init__(self, forme: Forme) -> None:
+        self.ouvrir: Callable[[], AbstractAsyncContextManager[Facade]]
+        self.app = creer(forme, lambda: self.ouvrir())
+
+
 @asynccontextmanager
-async def _vie(app: Litestar) -> AsyncIterator[None]:
-    """The application's lifespan in a task of its own: it must end in the one where it began, and a fixture has two."""
+async def _application(forme: Forme, ouvrir: Callable[[], AbstractAsyncContextManager[Facade]]) -> AsyncIterator[Litestar]:
+    """Alive, for one service at a time; its lifespan in a task of its own: it must end in the one where it began, and a
+    fixture has two.
+    """
+    libres = _Atelier.libres.setdefault(forme, [])
+    atelier = libres.pop() if libres else _Atelier(forme)
+    atelier.ouvrir = ouvrir
     prete, fin = asyncio.Event(), asyncio.Event()
 
     async def vivre() -> None:
         try:
-            async with app.lifespan():
+            async with atelier.app.lifespan():
                 prete.set()
                 await fin.wait()
         finally:
@@ -310,10 +327,11 @@ async def _vie(app: Litestar) -> AsyncIterator[None]:
     tache = asyncio.create_task(vivre(), name="application")
     await prete.wait()
     try:
-        yield
+        yield atelier.app
     finally:
         fin.set()
         await tache
+        libres.append(atelier)
 
 
 def _defi(verifieur: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from app.http import (
     decouverte,
@@ -37,7 +37,7 @@ from domain.ports import Boite, Documents, JetonsAcces, Sante
 
 
 class Facade(Struct, frozen=True, kw_only=True):
-    """What HTTP needs of the service. `boite` only in development."""
+    """What HTTP needs of the service while it is open. `boite` only in development."""
 
     cas: CasUtilisation
     documents: Documents
@@ -46,16 +46,22 @@ class Facade(Struct, frozen=True, kw_only=True):
     jetons_acces: JetonsAcces
     outils: Callable[[], Outils]
     boite: Boite | None
-    origine: str
-    service: str
-    version: str
     proxys: Sequence[Reseau]
-    origines_cors: Sequence[str]
     fournisseurs: Sequence[Fournisseur]
 
 
-def creer(facade: Facade, vie: Callable[[Litestar], AbstractAsyncContextManager[None]]) -> Litestar:
-    """`vie`: what runs as long as the application does."""
+class Forme(Struct, frozen=True, kw_only=True):
+    """What decides of the routes and of the document, before anything is open. `developpement`: with the pages to try it on."""
+
+    developpement: bool
+    version: str
+    service: str
+    origine: str
+    origines_cors: tuple[str, ...]
+
+
+def creer(forme: Forme, ouvrir: Callable[[], AbstractAsyncContextManager[Facade]]) -> Litestar:
+    """`ouvrir`: the service, open as long as the application lives."""
     routes = [
         decouverte.routes,
         identifiants.routes,
@@ -71,41 +77,34 @@ def creer(facade: Facade, vie: Callable[[Litestar], AbstractAsyncContextManager[
         systeme.routes,
         pages.routes,
     ]
+
+    @asynccontextmanager
+    async def vie(app: Litestar) -> AsyncIterator[None]:
+        async with ouvrir() as facade:
+            app.state.update(structs.asdict(facade))
+            yield
+
     return Litestar(
-        route_handlers=[*routes, *([pages.developpement] if facade.boite else [])],
-        dependencies={
-            "cas": _fournir(facade.cas),
-            "documents": _fournir(facade.documents),
-            "sante": _fournir(facade.sante),
-            "jetons_acces": _fournir(facade.jetons_acces),
-            **({"boite": _fournir(facade.boite)} if facade.boite else {}),
-        },
+        route_handlers=[*routes, *([pages.developpement] if forme.developpement else [])],
+        dependencies={nom: _de_la_facade(nom) for nom in ("cas", "documents", "sante", "jetons_acces", "boite")},
         guards=[garde],
         before_request=verifier,  # type: ignore[arg-type]  # always our request class
         exception_handlers=GESTIONNAIRES,
         request_class=RequeteJson,
         request_max_body_size=CORPS_MAX,
-        cors_config=_cors(facade.origines_cors),
-        openapi_config=openapi.configuration(facade.version),
+        cors_config=_cors(forme.origines_cors),
+        openapi_config=openapi.configuration(forme.version),
         logging_config=None,
         lifespan=[vie],
-        state=State(
-            {
-                "trousseau": facade.trousseau,
-                "jetons_acces": facade.jetons_acces,
-                "outils": facade.outils,
-                "origine": facade.origine,
-                "service": facade.service,
-                "proxys": facade.proxys,
-                "origines_cors": facade.origines_cors,
-                "fournisseurs": facade.fournisseurs,
-            }
-        ),
+        state=State({"service": forme.service, "origine": forme.origine, "origines_cors": forme.origines_cors}),
     )
 
 
-def _fournir(objet: Any) -> Provide:
-    return Provide(lambda: objet, sync_to_thread=False)
+def _de_la_facade(nom: str) -> Provide:
+    def fournir(state: State) -> Any:
+        return state[nom]
+
+    return Provide(fournir, sync_to_thread=False)
 
 
 def _cors(origines: Sequence[str]) -> CORSConfig | None:
