@@ -45,6 +45,7 @@ from app.http import textes
 from app.http.app import Facade, Forme, creer
 from app.http.bordure import Bordure
 from app.http.openapi import document
+from app.journal import temoin
 from app.settings import Settings, cles
 from app.usecases.activations import Ouvreur
 from app.usecases.assemblage import Ports, assembler
@@ -139,7 +140,7 @@ async def facade(
     documents = PgDocuments(lectures)
     fournisseurs = clients(settings, socle.systeme, reseau)
     ports = Ports(
-        store=PgStore(socle.engine),
+        store=PgStore(socle.engine, temoin(socle.trousseau)),
         dossier=PgDossier(lectures),
         documents=documents,
         disponibilites=PgDisponibilites(lectures),
@@ -193,7 +194,11 @@ def distribution(socle: Socle) -> tuple[Distribution, Mapping[Canal, Expediteur]
         socle.signaux,
         PgConservation(socle.engine),
         socle.systeme,
-        Recuperateur(PgStore(socle.engine), Ouvreur(socle.trousseau, socle.regulateur, socle.systeme), socle.regulateur),
+        Recuperateur(
+            PgStore(socle.engine, temoin(socle.trousseau)),
+            Ouvreur(socle.trousseau, socle.regulateur, socle.systeme),
+            socle.regulateur,
+        ),
     )
     return travail, expediteurs
 

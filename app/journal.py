@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
+from uuid import UUID
 
 from pythonjsonlogger.msgspec import MsgspecFormatter
+
+from domain.activite import Activite
+from domain.jetons import Trousseau
+
+# The request that is being answered: each line that it causes bears its id.
+REQUETE: ContextVar[str] = ContextVar("requete")
 
 
 class Formateur(MsgspecFormatter):
@@ -18,6 +28,11 @@ class Formateur(MsgspecFormatter):
         )
         self.converter = __import__("time").gmtime
 
+    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+        super().add_fields(log_data, record, message_dict)
+        if (requete := REQUETE.get(None)) is not None:
+            log_data["request_id"] = requete
+
     def formatException(self, ei: Any) -> str:  # noqa: N802
         """The chain of types, and the frames of the last: ours, and the three innermost."""
         chaine, erreur = [], ei[1]
@@ -27,6 +42,16 @@ class Formateur(MsgspecFormatter):
         cadres = traceback.extract_tb(ei[2])
         lus = [c for rang, c in enumerate(cadres, 3) if rang >= len(cadres) or "site-packages" not in c.filename]
         return "\n".join([" < ".join(chaine), *(f"{c.filename}:{c.lineno} {c.name}" for c in lus)])
+
+
+def temoin(trousseau: Trousseau) -> Callable[[UUID, Activite], None]:
+    """What security must know of an account is what its holder reads in the feed (R92): the nature, under a pseudonym."""
+    journal = logging.getLogger("comptoir.securite")
+
+    def temoigner(compte_id: UUID, activite: Activite) -> None:
+        journal.info(activite.nature, extra={"sujet": trousseau.sujet(compte_id)})
+
+    return temoigner
 
 
 CONFIGURATION: dict[str, Any] = {

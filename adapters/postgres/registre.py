@@ -36,8 +36,10 @@ _NOTER = text("insert into activites (compte_id, nature, details) values (:compt
 
 
 class PgRegistre(Registre):
-    def __init__(self, connexion: AsyncConnection) -> None:
-        self._connexion = connexion
+    """`notees`: where the lines of the feed are told too."""
+
+    def __init__(self, connexion: AsyncConnection, notees: list[tuple[UUID, Activite]]) -> None:
+        self._connexion, self._notees = connexion, notees
 
     async def acter(self, compte_id: UUID, actes: Sequence[Acte], langue: Langue, requete: str) -> None:
         await self._connexion.execute(_ACTER, {"compte": compte_id, "langue": langue, "requete": requete} | colonnes(actes))
@@ -49,6 +51,7 @@ class PgRegistre(Registre):
     async def noter(self, compte_id: UUID, activite: Activite) -> None:
         details = msgspec.json.encode(activite.details).decode()
         await self._connexion.execute(_NOTER, {"compte": compte_id, "nature": activite.nature, "details": details})
+        self._notees.append((compte_id, activite))
 
 
 def colonnes(actes: Sequence[Acte]) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.exc import DisconnectionError
@@ -22,6 +23,7 @@ from adapters.postgres.recuperations import PgFileRecuperations
 from adapters.postgres.registre import PgRegistre
 from adapters.postgres.sessions import PgSessions
 from adapters.postgres.titulaires import PgTitulaires
+from domain.activite import Activite
 from domain.transaction import Store, Transaction
 
 
@@ -51,13 +53,16 @@ def _dialecte(url: str) -> URL:
 
 
 class PgStore(Store):
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    """`temoin`: told each line of the feed once it is committed, and not before."""
+
+    def __init__(self, engine: AsyncEngine, temoin: Callable[[UUID, Activite], None]) -> None:
+        self._engine, self._temoin = engine, temoin
         # Reads that stand alone: no BEGIN, no ROLLBACK around them.
         self._seules = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
+        notees: list[tuple[UUID, Activite]] = []
         async with traduire_pannes(), self._engine.begin() as connexion:
             yield Transaction(
                 comptes=PgComptes(connexion),
@@ -66,11 +71,13 @@ class PgStore(Store):
                 reponses=PgReponses(connexion),
                 sessions=PgSessions(connexion),
                 titulaires=PgTitulaires(connexion),
-                registre=PgRegistre(connexion),
+                registre=PgRegistre(connexion, notees),
                 avis=PgAvis(connexion),
                 recuperations=PgFileRecuperations(connexion),
                 passages=PgPassages(connexion),
             )
+        for compte_id, activite in notees:
+            self._temoin(compte_id, activite)
 
     @asynccontextmanager
     async def lecture(self) -> AsyncIterator[PgComptes]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from litestar import Request
 from litestar.connection import ASGIConnection
+from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers import BaseRouteHandler
 
 from domain.erreurs import InscriptionInconnue, JetonInvalide, Refus, SecretInvalide
@@ -16,13 +17,26 @@ _PORTEUR = "comptoir.porteur"
 
 
 def ouvert(
-    acces: Acces, *refus: type[Refus], idempotente: bool = False, cachee: bool = False, etiquetee: bool = False
+    acces: Acces,
+    *refus: type[Refus],
+    idempotente: bool = False,
+    cachee: bool = False,
+    etiquetee: bool = False,
+    agissante: bool = False,
 ) -> dict[str, Any]:
     """A handler's `opt`: who may call it, the refusals of its own (for the OpenAPI document), whether it takes retries.
 
-    `cachee`: public and cacheable. `etiquetee`: its answer has a validator, which a change must send back.
+    `cachee`: public and cacheable. `etiquetee`: its answer has a validator, which a change must send back. `agissante`: a GET
+    that is no mere reading.
     """
-    return {"acces": acces, "refus": refus, "idempotente": idempotente, "cachee": cachee, "etiquetee": etiquetee}
+    return {
+        "acces": acces,
+        "refus": refus,
+        "idempotente": idempotente,
+        "cachee": cachee,
+        "etiquetee": etiquetee,
+        "agissante": agissante,
+    }
 
 
 # Asynchronous, though nothing waits: Litestar would send a plain function to a thread, at each request.
@@ -30,6 +44,8 @@ async def garde(connexion: ASGIConnection[Any, Any, Any, Any], gestionnaire: Bas
     # OPTIONS is answered by Litestar itself: the methods allowed, no handler of ours.
     if connexion.scope["method"] == "OPTIONS":  # type: ignore[typeddict-item]
         return
+    if gestionnaire.opt.get("agissante") and "comptoir.head" in connexion.scope:
+        raise MethodNotAllowedException(headers={"allow": "GET"})
     acces = gestionnaire.opt.get("acces")
     if acces == "session":
         _exiger_jeton(connexion)

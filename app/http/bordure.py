@@ -9,8 +9,10 @@ import time
 from secrets import token_hex
 from typing import Any
 
-from litestar.enums import ScopeType
+from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Receive, Scope, Send
+
+from app.journal import REQUETE
 
 # Seconds a body may take to arrive (G-12).
 DELAI_CORPS = 10.0
@@ -49,20 +51,28 @@ class Bordure:
             await self._app(scope, receive, send)
 
     async def _http(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        requete = _id(scope)
+        requete, methode = _id(scope), scope["method"]
         scope["comptoir.requete"] = requete  # type: ignore[typeddict-unknown-key]
+        contexte = REQUETE.set(requete)
         debut, etat = time.perf_counter(), {"statut": 0}
+        if sans_corps := methode == "HEAD":
+            # What GET would answer, less its body (RFC 9110 §9.3.2); a handler that acts refuses it (`garde`).
+            scope["method"] = HttpMethod.GET
+            scope["comptoir.head"] = True  # type: ignore[typeddict-unknown-key]
 
         async def envoyer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 etat["statut"] = message["status"]
-                _completer(message, requete)
+                _completer(message, requete, sans_corps)
+            elif sans_corps and message["type"] == "http.response.body":
+                message["body"] = b""
             await send(message)
 
         try:
             await self._app(scope, _impatient(receive), envoyer)
         finally:
-            _consigner(scope, requete, etat["statut"], time.perf_counter() - debut)
+            _consigner(scope, methode, etat["statut"], time.perf_counter() - debut)
+            REQUETE.reset(contexte)
 
 
 def _id(scope: HTTPScope) -> str:
@@ -71,12 +81,16 @@ def _id(scope: HTTPScope) -> str:
     return recu if _ID.fullmatch(recu) else token_hex(16)
 
 
-def _completer(message: Any, requete: str) -> None:
+def _completer(message: Any, requete: str, sans_corps: bool) -> None:
     """Adds what the answer does not say itself."""
-    presents = {nom.lower() for nom, _ in message["headers"]}
+    presents = {nom.lower(): valeur for nom, valeur in message["headers"]}
+    ajouts = {nom: valeur for nom, valeur in _ENTETES.items() if nom not in presents}
+    permises = presents.get(b"allow", b"").split(b", ")
+    if b"GET" in permises and not sans_corps:
+        ajouts[b"allow"] = b", ".join([*permises, b"HEAD"])
     message["headers"] = [
-        *((nom, valeur) for nom, valeur in message["headers"] if nom.lower() != b"vary"),
-        *((nom, valeur) for nom, valeur in _ENTETES.items() if nom not in presents),
+        *((nom, valeur) for nom, valeur in message["headers"] if nom.lower() != b"vary" and nom.lower() not in ajouts),
+        *ajouts.items(),
         _VARIE,
         (b"x-request-id", requete.encode()),
     ]
@@ -104,17 +118,17 @@ def _impatient(receive: Receive) -> Receive:
     return recevoir
 
 
-def _consigner(scope: HTTPScope, requete: str, statut: int, duree: float) -> None:
-    """The route, never the path: a path may hold a username."""
+def _consigner(scope: HTTPScope, methode: str, statut: int, duree: float) -> None:
+    """The route, never the path: a path may hold a username. `code`: of the refusal, where there is one."""
     gestionnaire: Any = scope.get("route_handler")
     route = next(iter(sorted(gestionnaire.paths)), "-") if gestionnaire else "-"
     _journal.info(
         "requete",
         extra={
-            "request_id": requete,
-            "methode": scope["method"][:16],
+            "methode": methode[:16],
             "route": route,
             "statut": statut,
+            **({"code": code} if (code := scope.get("comptoir.code")) else {}),
             "duree_ms": round(duree * 1000, 1),
         },
     )

@@ -134,14 +134,14 @@ async def configuration(request: RequeteJson, documents: NamedDependency[Documen
         documents=versions,
         franceconnect=FranceConnectPublie(actif="franceconnect" in actifs, proconnect="proconnect" in actifs),
     )
-    return cachable(request, configuration, _COURT)  # type: ignore[return-value]
+    return cachable(request, configuration, _COURT)
 
 
 @get("/v1/profils", operation_id="listerProfils", opt=ouvert("public", cachee=True))
 async def profils(request: RequeteJson) -> Response[list[ProfilResume]]:
     """The three profiles."""
     resumes = [ProfilResume(type=t, libelle=t.capitalize(), schema=f"/v1/profils/{t}") for t in PROFILS]
-    return cachable(request, resumes, _COURT)  # type: ignore[return-value]
+    return cachable(request, resumes, _COURT)
 
 
 @get("/v1/profils/{type_profil:str}", operation_id="lireProfil", opt=ouvert("public", ProfilInconnu, cachee=True))
@@ -149,13 +149,13 @@ async def profil(request: RequeteJson, type_profil: FromPath[str]) -> Response[d
     """The JSON Schema of one profile's sign-up body."""
     if type_profil not in PROFILS:
         raise ProfilInconnu
-    return cachable(request, formulaire(type_profil), _COURT)  # type: ignore[return-value]
+    return cachable(request, formulaire(type_profil), _COURT)
 
 
 @get("/v1/documents-legaux", operation_id="listerDocuments", opt=ouvert("public", cachee=True))
 async def documents_legaux(request: RequeteJson, documents: NamedDependency[Documents]) -> Response[list[Version]]:
     """The versions in force."""
-    return cachable(request, list((await documents.en_vigueur()).values()), _COURT)  # type: ignore[return-value]
+    return cachable(request, list((await documents.en_vigueur()).values()), _COURT)
 
 
 @get("/v1/documents-legaux/{code:str}", operation_id="lireDocument", opt=ouvert("public", DocumentInconnu, cachee=True))
@@ -183,7 +183,7 @@ async def _rendre(request: RequeteJson, documents: Documents, code: str, version
     trouve = await documents.document(code, version) if "\0" not in code + version else None
     if trouve is None:
         raise DocumentInconnu
-    return cachable(request, trouve, duree)  # type: ignore[return-value]
+    return cachable(request, trouve, duree)
 
 
 routes = Router(

@@ -123,7 +123,7 @@ async def lister(request: RequeteJson, tous: Tous = False) -> Response[Fournisse
         sans_franceconnect=SANS_FRANCECONNECT.en_langue(langue),
         fournisseurs=[_fournisseur(fiche, langue) for fiche in fiches],
     )
-    return cachable(request, contenu, _COURT)  # type: ignore[return-value]
+    return cachable(request, contenu, _COURT)
 
 
 @post("/v1/fournisseurs-identite/conseils", status_code=200, operation_id="conseillerFournisseur", opt=ouvert("public"))

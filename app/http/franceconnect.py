@@ -52,7 +52,7 @@ async def autoriser(
     return await cas.federations.autoriser(data, porteur, appel_de(request))
 
 
-@get("/v1/franceconnect/retour", include_in_schema=False, opt=ouvert("public"))
+@get("/v1/franceconnect/retour", include_in_schema=False, opt=ouvert("public", agissante=True))
 async def retour(request: Request[Any, Any, State], cas: NamedDependency[CasUtilisation]) -> Response[str]:
     """The provider's callback. It opens nothing by itself: the caller that left holds what is needed to go on."""
     recus = {nom: request.query_params.get(nom) for nom in ("state", "code", "error", "iss")}

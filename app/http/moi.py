@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from app.http.acces import ouvert, porteur_de
+from app.http.cache import etiquetee
 from app.http.contexte import appel_de, langue_de
 from app.http.corps import RequeteJson
 from app.usecases import CasUtilisation
@@ -28,7 +29,7 @@ Limite = Annotated[int, QueryParameter(ge=1, le=100, description="Lignes par pag
 @get("/v1/moi", operation_id="lireMoi", opt=ouvert("session", etiquetee=True))
 async def lire(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> Response[MoiVue]:
     """Everything the holder's screens and téléservices show."""
-    return _etiquete(await cas.moi.lire(porteur_de(request)))
+    return etiquetee(request, await cas.moi.lire(porteur_de(request)))
 
 
 @patch(
@@ -43,7 +44,8 @@ async def modifier(
     versions = [v.strip() for v in ",".join(request.headers.getall("if-match", [])).split(",") if v.strip()]
     if not versions:
         raise erreurs.PreconditionRequise
-    return _etiquete(await cas.moi.modifier(porteur_de(request), data, versions))
+    moi = await cas.moi.modifier(porteur_de(request), data, versions)
+    return Response(moi, headers={"ETag": etiquette(moi)})
 
 
 @put(
@@ -127,10 +129,6 @@ async def fil(request: RequeteJson, cas: NamedDependency[CasUtilisation], apres:
 async def activite(reference: FromPath[str], request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> ActiviteVue:
     """One line, by the reference a person quotes."""
     return await cas.moi.activite(porteur_de(request), reference, langue_de(request))
-
-
-def _etiquete(moi: MoiVue) -> Response[MoiVue]:
-    return Response(moi, headers={"ETag": etiquette(moi)})
 
 
 routes = Router(

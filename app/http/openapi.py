@@ -142,7 +142,7 @@ def _completer(operation: dict[str, Any], gestionnaire: Any, origine: str, langu
             reponse["headers"] |= {nom: {"schema": {"type": "string"}} for nom in ("ETag", "Cache-Control")}
         if "201" in operation["responses"]:
             reponse["headers"]["Location"] = {"schema": {"type": "string", "format": "uri-reference"}}
-    if gestionnaire.opt["cachee"]:
+    if gestionnaire.opt["cachee"] or (gestionnaire.opt["etiquetee"] and "GET" in gestionnaire.http_methods):
         operation["responses"]["304"] = {"description": HTTPStatus(304).phrase}
     if "204" in operation["responses"]:
         operation["responses"]["204"].pop("content", None)

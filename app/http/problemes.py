@@ -168,8 +168,9 @@ class Probleme(Struct, frozen=True, kw_only=True):
 
 def reponse(request: Request[Any, Any, Any], refus: Refus, entetes: Mapping[str, str] = {}) -> Response[dict[str, Any]]:
     statut = STATUTS[type(refus)]
+    request.scope["comptoir.code"] = refus.code  # type: ignore[typeddict-unknown-key]
     corps = document(refus, request.app.state.origine, langue_de(request), request.scope["path"], requete_de(request))
-    return Response(corps, status_code=statut, media_type=MEDIA, headers={**_entetes(refus, statut), **entetes})
+    return Response(corps, status_code=statut, media_type=MEDIA, headers={**_entetes(request, refus, statut), **entetes})
 
 
 def document(refus: Refus, origine: str, langue: Any, chemin: str, requete: str) -> dict[str, Any]:
@@ -193,18 +194,21 @@ def _fautif(erreur: ErreurChamp, langue: Any) -> ChampFautif:
     return ChampFautif(pointer=erreur.pointer, code=erreur.code, message=textes.champ(erreur.code, langue, erreur.params))
 
 
-# RFC 6750 §3: what is wrong with the bearer, where there is one.
+# RFC 6750 §3: what is wrong with the bearer.
+_DEFI = 'Bearer realm="comptoir"'
 _DEFIS: dict[type[Refus], str] = {
     erreurs.SecretInvalide: 'Bearer realm="inscription"',
-    erreurs.JetonInvalide: 'Bearer realm="comptoir", error="invalid_token"',
-    erreurs.SessionFinie: 'Bearer realm="comptoir", error="invalid_token"',
+    erreurs.JetonInvalide: f'{_DEFI}, error="invalid_token"',
+    erreurs.SessionFinie: f'{_DEFI}, error="invalid_token"',
 }
 
 
-def _entetes(refus: Refus, statut: int) -> dict[str, str]:
+def _entetes(request: Request[Any, Any, Any], refus: Refus, statut: int) -> dict[str, str]:
     entetes = {"Cache-Control": "no-store"}
     if statut == 401:
-        entetes["WWW-Authenticate"] = _DEFIS.get(type(refus), 'Bearer realm="comptoir"')
+        # Whoever brings nothing is told where to ask, not that it is wrong (RFC 6750 §3.1).
+        muet = isinstance(refus, erreurs.JetonInvalide) and "authorization" not in request.headers
+        entetes["WWW-Authenticate"] = _DEFI if muet else _DEFIS.get(type(refus), _DEFI)
     if isinstance(refus, erreurs.AvecReprise):
         # Coarse on limits, so that the bucket that fired cannot be told from the figure (R09).
         entetes["Retry-After"] = str(-(-refus.attendre // 30) * 30 if statut == 429 else refus.attendre)
@@ -224,7 +228,7 @@ def _litestar(request: Request[Any, Any, Any], erreur: HTTPException) -> Respons
 
 
 def _inconnue(request: Request[Any, Any, Any], erreur: Exception) -> Response[dict[str, Any]]:
-    _journal.error("erreur interne", exc_info=erreur, extra={"request_id": requete_de(request)})
+    _journal.error("erreur interne", exc_info=erreur)
     return reponse(request, ErreurInterne())
 
 

@@ -147,7 +147,7 @@ async def reauthentifier(
 @get("/.well-known/jwks.json", operation_id="clesPubliques", opt=ouvert("public", cachee=True))
 async def cles(request: Request[Any, Any, Any], jetons_acces: NamedDependency[JetonsAcces]) -> Response[ClesPubliques]:
     """The keys that verify access tokens."""
-    return cachable(request, jetons_acces.cles_publiques(), 300)  # type: ignore[return-value]
+    return cachable(request, jetons_acces.cles_publiques(), 300)
 
 
 @post(

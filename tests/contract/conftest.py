@@ -16,7 +16,7 @@ from tests.contract.lignes import Horloge
 async def store(settings: Settings) -> AsyncIterator[PgStore]:
     assert settings.database_url
     engine = moteur(settings.database_url, 20)
-    yield PgStore(engine)
+    yield PgStore(engine, lambda *_: None)
     await engine.dispose()
 
 

@@ -40,7 +40,7 @@ class Compteur:
 async def compteur(settings: Settings) -> AsyncIterator[Compteur]:
     assert settings.database_url
     engine = moteur(settings.database_url, 20)
-    yield Compteur(PgStore(engine))
+    yield Compteur(PgStore(engine, lambda *_: None))
     await engine.dispose()
 
 
@@ -149,7 +149,7 @@ async def test_a_refusal_leaves_no_trace_and_neither_does_a_rolled_back_work(com
 async def test_what_a_transaction_spent_comes_back_with_it(settings: Settings) -> None:
     assert settings.database_url
     engine = moteur(settings.database_url, 2)
-    store = PgStore(engine)
+    store = PgStore(engine, lambda *_: None)
     with suppress(ZeroDivisionError):
         async with store.transaction() as tx:
             assert await tx.limites.depenser([limite(A, (1, 3600))]) is None

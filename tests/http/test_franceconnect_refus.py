@@ -60,6 +60,15 @@ async def ouvre_encore(service: Service) -> bool:
 # The provider
 
 
+async def test_only_a_get_comes_back_from_the_provider(federe: Service) -> None:
+    rappel = await federe.chez_le_fournisseur()
+    tete = await federe.http.head(rappel)
+    assert (tete.status_code, tete.headers["allow"]) == (405, "GET")
+    revenu = await federe.http.get(rappel)
+    assert "code" in httpx.URL(revenu.headers["location"]).params
+
+
+
 async def test_whatever_a_misbehaving_provider_sends_opens_nothing(federe: Service) -> None:
     await federe.adherer()
     avant = await compte(federe)

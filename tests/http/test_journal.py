@@ -152,8 +152,28 @@ async def test_a_request_is_one_line_that_tells_its_route_and_not_its_path(setti
     assert acces[0].keys() == {
         "instant", "niveau", "source", "message", "request_id", "methode", "route", "statut", "duree_ms"
     }  # fmt: skip
+    # Of a refusal, which one: throttling, denials and wrong codes can be counted by it (R92).
+    assert acces[2]["code"] == "introuvable"
     assert datetime.fromisoformat(acces[0]["instant"]).tzinfo == UTC
     assert abs((datetime.now(UTC) - datetime.fromisoformat(acces[0]["instant"])).total_seconds()) < 60
+
+
+async def test_what_the_feed_tells_the_holder_the_log_tells_security_once_committed(service: Service, recueil: Recueil) -> None:
+    session = await service.entre(une_personne())
+    entetes = {"X-Request-Id": "essai-securite"}
+    trop = {"mot_de_passe_actuel": "Canari!73orage", "mot_de_passe": "court"}
+    assert (await service.appeler(session, "PUT", "/v1/moi/mot-de-passe", trop, **entetes)).status_code == 422
+    change = {"mot_de_passe_actuel": "Canari!73orage", "mot_de_passe": "Autre!91tempete"}
+    assert (await service.appeler(session, "PUT", "/v1/moi/mot-de-passe", change, **entetes)).status_code == 204
+    await service.sql.execute("create function casser() returns trigger language plpgsql as $$ begin raise 'non'; end $$")
+    await service.sql.execute(
+        "create constraint trigger casser after insert on activites deferrable initially deferred"
+        " for each row execute function casser()"
+    )
+    assert (await service.appeler(session, "DELETE", "/v1/sessions/courante", **entetes)).status_code == 500
+    lues = [json.loads(ligne) for ligne in recueil.lignes if '"comptoir.securite"' in ligne and '"essai-securite"' in ligne]
+    assert [ligne["message"] for ligne in lues] == ["mot_de_passe_change"]
+    assert len({ligne["sujet"] for ligne in lues}) == 1
 
 
 async def test_a_fault_is_one_line_with_its_places_and_types_and_the_id_that_the_client_was_given(

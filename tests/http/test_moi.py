@@ -80,6 +80,18 @@ async def test_the_holder_reads_all_that_they_gave_and_where_each_field_comes_fr
     )  # fmt: skip
 
 
+async def test_whoever_has_read_the_account_is_told_that_nothing_has_changed(service: Service) -> None:
+    session = await service.entre(une_demande())
+    lue = await service.appeler(session, "GET", "/v1/moi")
+    relue = await service.appeler(session, "GET", "/v1/moi", **{"If-None-Match": lue.headers["etag"]})
+    assert (relue.status_code, relue.content, relue.headers["etag"]) == (304, b"", lue.headers["etag"])
+    assert relue.headers["cache-control"] == "no-store"
+    change = await service.appeler(session, "PATCH", "/v1/moi", {"langue": "en"}, **{"If-Match": lue.headers["etag"]})
+    assert change.status_code == 200
+    relue = await service.appeler(session, "GET", "/v1/moi", **{"If-None-Match": lue.headers["etag"]})
+    assert (relue.status_code, relue.headers["etag"]) == (200, change.headers["etag"])
+
+
 async def test_only_what_is_named_changes_and_as_a_sign_up_would_have_written_it(service: Service) -> None:
     session = await service.entre(une_demande())
     reponse = await modifier_profil(service, session, prenom="  Anaïs ", nom_usage=None)

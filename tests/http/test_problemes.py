@@ -110,11 +110,33 @@ async def test_a_method_that_an_address_does_not_have_is_named_405_with_those_it
     for methode in ("PUT", "POST", "TRACE", "CONNECT", "PURGE"):
         reponse = await service.http.request(methode, chemin, headers=porteur(inscription))
         assert refus(reponse) == (405, "methode_interdite")
-        assert set(reponse.headers["allow"].split(", ")) == {"GET", "DELETE", "OPTIONS"}
+        assert set(reponse.headers["allow"].split(", ")) == {"GET", "HEAD", "DELETE", "OPTIONS"}
     # Nothing a header says makes one method another.
     surcharge = dict.fromkeys(("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"), "DELETE")
     assert (await service.http.get(chemin, headers=porteur(inscription) | surcharge)).json()["etat"] == "en_attente"
-    assert (await service.http.options(chemin)).status_code == 204
+    permises = await service.http.options(chemin)
+    assert (permises.status_code, set(permises.headers["allow"].split(", "))) == (204, {"GET", "HEAD", "DELETE", "OPTIONS"})
+    sans_lecture = await service.http.options(f"{chemin}/session")
+    assert set(sans_lecture.headers["allow"].split(", ")) == {"POST", "OPTIONS"}
+
+
+async def test_head_is_get_without_its_body(service: Service) -> None:
+    inscription = await service.inscrit(une_demande())
+    for chemin, entetes in (
+        ("/v1/configuration", {}),
+        ("/activation", {}),
+        ("/sante/pret", {}),
+        ("/nulle-part", {}),
+        (f"/v1/inscriptions/{inscription['id']}", porteur(inscription)),
+    ):
+        lue = await service.http.get(chemin, headers=entetes)
+        tete = await service.http.head(chemin, headers=entetes)
+        assert (tete.status_code, tete.content) == (lue.status_code, b""), chemin
+        variables = {"x-request-id"} if lue.is_success else {"x-request-id", "content-length"}
+        assert {k: v for k, v in tete.headers.items() if k not in variables} == {
+            k: v for k, v in lue.headers.items() if k not in variables
+        }, chemin
+    assert (await service.http.head("/v1/sessions/rafraichissements")).status_code == 405
 
 
 # What a body may be, and the status it earns.
