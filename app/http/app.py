@@ -124,5 +124,5 @@ def _cors(origines: Sequence[str]) -> CORSConfig | None:
             "If-None-Match",
             "X-Request-Id",
         ],
-        expose_headers=["ETag", "Location", "Retry-After", "X-Request-Id"],
+        expose_headers=["Content-Disposition", "ETag", "Location", "Retry-After", "X-Request-Id"],
     )

@@ -16,6 +16,8 @@ from app.journal import REQUETE
 
 # Seconds a body may take to arrive (G-12).
 DELAI_CORPS = 10.0
+# What is read of a body that nobody wanted, in bytes and seconds, before the connection is given up.
+_RESTE_MAX, _DELAI_RESTE = 64 * 1024, 1.0
 
 _ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _ENTETES: dict[bytes, bytes] = {
@@ -54,7 +56,7 @@ class Bordure:
         requete, methode = _id(scope), scope["method"]
         scope["comptoir.requete"] = requete  # type: ignore[typeddict-unknown-key]
         contexte = REQUETE.set(requete)
-        debut, etat = time.perf_counter(), {"statut": 0}
+        debut, etat, corps = time.perf_counter(), {"statut": 0}, _Corps(scope, receive)
         if sans_corps := methode == "HEAD":
             # What GET would answer, less its body (RFC 9110 §9.3.2); a handler that acts refuses it (`garde`).
             scope["method"] = HttpMethod.GET
@@ -64,12 +66,14 @@ class Bordure:
             if message["type"] == "http.response.start":
                 etat["statut"] = message["status"]
                 _completer(message, requete, sans_corps)
+                if not await corps.vider():
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
             elif sans_corps and message["type"] == "http.response.body":
                 message["body"] = b""
             await send(message)
 
         try:
-            await self._app(scope, _impatient(receive), envoyer)
+            await self._app(scope, corps.recevoir, envoyer)
         finally:
             _consigner(scope, methode, etat["statut"], time.perf_counter() - debut)
             REQUETE.reset(contexte)
@@ -96,26 +100,37 @@ def _completer(message: Any, requete: str, sans_corps: bool) -> None:
     ]
 
 
-def _impatient(receive: Receive) -> Receive:
-    """The body within `DELAI_CORPS` in all; once it is read, waiting for the disconnection may last."""
-    fin = asyncio.get_running_loop().time() + DELAI_CORPS
-    entier = False
+class _Corps:
+    """A request's body, which comes within `DELAI_CORPS` in all; once it is read, waiting for the disconnection may last."""
 
-    async def recevoir() -> HTTPReceiveMessage:
-        nonlocal entier
-        if entier:
-            return await receive()  # type: ignore[return-value]
+    def __init__(self, scope: HTTPScope, receive: Receive) -> None:
+        self._receive, self._fin = receive, asyncio.get_running_loop().time() + DELAI_CORPS
+        self._entier = not any(n == b"transfer-encoding" or (n == b"content-length" and v != b"0") for n, v in scope["headers"])
+
+    async def recevoir(self) -> HTTPReceiveMessage:
+        if self._entier:
+            return await self._receive()  # type: ignore[return-value]
         try:
-            async with asyncio.timeout_at(fin):
-                message = await receive()
+            async with asyncio.timeout_at(self._fin):
+                message = await self._receive()
         except TimeoutError:
             raise CorpsTropLent from None
         if message["type"] == "http.disconnect":
             raise CorpsInterrompu
-        entier = not message.get("more_body", False)
+        self._entier = not message.get("more_body", False)
         return message  # type: ignore[return-value]
 
-    return recevoir
+    async def vider(self) -> bool:
+        """Reads what an early refusal has left, and says whether that was all: the next request comes behind it."""
+        lus = 0
+        try:
+            async with asyncio.timeout(_DELAI_RESTE):
+                while not self._entier and lus <= _RESTE_MAX:
+                    message: Any = await self.recevoir()
+                    lus += len(message.get("body", b""))
+        except (TimeoutError, CorpsTropLent, CorpsInterrompu):
+            return False
+        return self._entier
 
 
 def _consigner(scope: HTTPScope, methode: str, statut: int, duree: float) -> None:

@@ -41,7 +41,8 @@ async def modifier(
     data: JSONBody[ModificationMoi], request: RequeteJson, cas: NamedDependency[CasUtilisation]
 ) -> Response[MoiVue]:
     """Changes what is named, if nothing else has changed since it was read."""
-    versions = [v.strip() for v in ",".join(request.headers.getall("if-match", [])).split(",") if v.strip()]
+    # A proxy that compresses makes our strong validators weak on the way out; they are ours all the same.
+    versions = [v.strip().removeprefix("W/") for v in ",".join(request.headers.getall("if-match", [])).split(",") if v.strip()]
     if not versions:
         raise erreurs.PreconditionRequise
     moi = await cas.moi.modifier(porteur_de(request), data, versions)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import http.client
 import statistics
 import time
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -655,6 +657,33 @@ async def test_only_the_documented_methods_answer(banc: Banc) -> None:
     )
     (lire,) = (c for c in banc.cibles if str(c) == "GET /v1/inscriptions/{id}")
     await banc.eprouver([banc.sonde(lire, "still there", attendu=[200])])
+
+
+async def test_a_refusal_given_before_the_body_is_read_leaves_the_connection_to_the_next_request(serve: Comptoir) -> None:
+    grand = b'{"langue": "' + b"f" * 60_000 + b'"}'
+    with closing(http.client.HTTPConnection("127.0.0.1", serve.port, timeout=10)) as liaison:
+        for _ in range(20):
+            for methode, chemin, attendu in (
+                ("PATCH", "/v1/moi", 401),
+                ("POST", "/nulle-part", 404),
+                ("GET", "/v1/profils", 200),
+            ):
+                corps = None if methode == "GET" else grand
+                liaison.request(methode, chemin, corps, {"Content-Type": "application/json"})
+                prise = liaison.sock
+                reponse = liaison.getresponse()
+                reponse.read()
+                assert (reponse.status, reponse.getheader("connection")) == (attendu, None)
+                assert liaison.sock is prise is not None
+
+
+async def test_a_body_that_does_not_come_closes_the_connection_of_its_refusal(serve: Comptoir) -> None:
+    entete = b"PATCH /v1/moi HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{"
+    lecteur, ecrivain = await asyncio.open_connection("127.0.0.1", serve.port)
+    ecrivain.write(entete)
+    recu = await asyncio.wait_for(lecteur.read(), 8)
+    ecrivain.close()
+    assert recu.startswith(b"HTTP/1.1 401")
 
 
 # Slowness

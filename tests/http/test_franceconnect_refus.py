@@ -68,7 +68,6 @@ async def test_only_a_get_comes_back_from_the_provider(federe: Service) -> None:
     assert "code" in httpx.URL(revenu.headers["location"]).params
 
 
-
 async def test_whatever_a_misbehaving_provider_sends_opens_nothing(federe: Service) -> None:
     await federe.adherer()
     avant = await compte(federe)
