@@ -129,6 +129,7 @@ class SessionOuverte(Struct, frozen=True, kw_only=True):
     fin_le: datetime
     reste: float
     """Seconds to its absolute end."""
+    rester_connecte: bool
 
 
 class Presentation(Enum):
@@ -152,6 +153,7 @@ class JetonsSession(Struct, frozen=True, kw_only=True):
     session: UUID
     session_expire_le: Annotated[datetime, Meta(description="Sans rafraîchissement d'ici là, la session est finie.")]
     session_fin_le: Annotated[datetime, Meta(description="Fin de la session, quoi qu'il arrive.")]
+    rester_connecte: Annotated[bool, Meta(description="Session longue, demandée à la connexion.")]
 
     def __repr__(self) -> str:
         return f"JetonsSession(session={self.session})"

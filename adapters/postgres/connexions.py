@@ -14,7 +14,7 @@ from adapters.postgres.sessions import OUVRIR, ordre_ouvrir
 from domain.erreurs import TropDeDemandes
 from domain.limites import Limite
 from domain.ports import Connexions
-from domain.session import Candidat, SessionOuverte
+from domain.session import LONGUE, Candidat, SessionOuverte
 from domain.transaction import NouvelleSession
 
 _CANDIDAT = "c.id, c.etat, c.empreinte_mdp, c.effacement_le is not null as effacement_prevu"
@@ -28,14 +28,15 @@ _PAR_EMAIL = f"""
 _TENTER = "select permis, attendre from tenter_connexion($1, $2, $3, $4)"
 _RENDRE = "select rendre_sans_attendre($1, $2)"
 _OUVRIR, _NOMS = positionnel(OUVRIR)
-_TOURNER = """
+_TOURNER = f"""
     update sessions s
        set rang = s.rang + 1, empreinte = $4, tournee_le = horloge(), expire_le = least(fin_le, horloge() + inactivite)
       from comptes c
      where s.id = $1 and s.rang = $2 and s.empreinte = $3 and s.terminee_le is null and s.expire_le > horloge()
        and c.id = s.compte_id and c.etat = 'actif' and c.effacement_le is null
-    returning s.id, s.compte_id, s.rang, s.expire_le, s.fin_le, extract(epoch from s.fin_le - horloge())::float as reste
-    """
+    returning s.id, s.compte_id, s.rang, s.expire_le, s.fin_le, extract(epoch from s.fin_le - horloge())::float as reste,
+              s.inactivite = interval '{LONGUE.inactivite} seconds' as rester_connecte
+"""  # noqa: S608
 
 
 class PgConnexions(Connexions):

@@ -10,10 +10,13 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.session import Presentation, SessionOuverte
+from domain.session import LONGUE, Presentation, SessionOuverte
 from domain.transaction import NouvelleSession, Sessions
 
-_RENDU = "id, compte_id, rang, expire_le, fin_le, extract(epoch from fin_le - horloge())::float as reste"
+_RENDU = (
+    "id, compte_id, rang, expire_le, fin_le, extract(epoch from fin_le - horloge())::float as reste, "
+    f"inactivite = interval '{LONGUE.inactivite} seconds' as rester_connecte"
+)
 # The account's row is written, hence held: a reset that ran meanwhile has changed the hash, and nothing opens on the old one.
 OUVRIR = text(
     f"""

@@ -15,6 +15,7 @@ from app.http.acces import ouvert, porteur_de
 from app.http.cache import cachable
 from app.http.contexte import appel_de
 from app.http.corps import RequeteJson
+from app.http.problemes import reponse
 from app.usecases import CasUtilisation
 from domain import erreurs
 from domain.ports import JetonsAcces
@@ -27,6 +28,7 @@ from domain.recuperation import (
     Reinitialise,
 )
 from domain.session import (
+    LONGUE,
     ClesPubliques,
     DemandeRafraichissement,
     DemandeReauthentification,
@@ -97,9 +99,13 @@ async def rafraichir(
     if presente is None:
         raise erreurs.SessionFinie
     exiger_origine(request)
-    jetons = await cas.sessions.rafraichir(presente, appel_de(request))
-    cookie = _cookie(COOKIE_SESSION, jetons.jeton_rafraichissement or "")
-    return Response(structs.replace(jetons, jeton_rafraichissement=None), cookies=[cookie])
+    try:
+        jetons = await cas.sessions.rafraichir(presente, appel_de(request))
+    except erreurs.SessionFinie as refus:
+        perdue = reponse(request, refus)
+        perdue.set_cookie(_cookie(COOKIE_SESSION, "", 0))
+        return perdue  # type: ignore[return-value]  # a refusal
+    return Response(structs.replace(jetons, jeton_rafraichissement=None), cookies=[_cookie_de_session(jetons)])
 
 
 @get("/v1/sessions", operation_id="listerSessions", opt=ouvert("session"))
@@ -197,7 +203,7 @@ def exiger_origine(request: Request[Any, Any, Any]) -> None:
 
 def cookies_de_session(creee: SessionCreee) -> tuple[SessionCreee, list[Cookie]]:
     """The session without its secrets, and the cookies that carry them."""
-    cookies = [_cookie(COOKIE_SESSION, creee.jeton_rafraichissement or "")]
+    cookies = [_cookie_de_session(creee)]
     if creee.jeton_appareil:
         cookies.append(_cookie(COOKIE_APPAREIL, creee.jeton_appareil, _UN_AN))
     return structs.replace(creee, jeton_rafraichissement=None, jeton_appareil=None), cookies
@@ -211,8 +217,13 @@ def _remise(creee: SessionCreee, options: OptionsSession) -> Response[SessionCre
     return Response(nue, headers=lieu, cookies=cookies)
 
 
+def _cookie_de_session(jetons: JetonsSession) -> Cookie:
+    """Whoever stays signed in closes their browser in between; how long it is good for remains the server's business."""
+    return _cookie(COOKIE_SESSION, jetons.jeton_rafraichissement or "", LONGUE.absolue if jetons.rester_connecte else None)
+
+
 def _cookie(nom: str, valeur: str, duree: int | None = None) -> Cookie:
-    """Without a duration it goes with the browser; how long it is good for is the server's business."""
+    """Without a duration it goes with the browser."""
     return Cookie(key=nom, value=valeur, path="/", secure=True, httponly=True, samesite="strict", max_age=duree)
 
 

@@ -258,6 +258,7 @@ class Sessions:
             session=jetons.session,
             session_expire_le=jetons.session_expire_le,
             session_fin_le=jetons.session_fin_le,
+            rester_connecte=jetons.rester_connecte,
             jeton_appareil=None if options.appareil_partage else self._trousseau.appareil(ouverte.compte_id, appareil),
         )
 
@@ -271,4 +272,5 @@ class Sessions:
             session=session.id,
             session_expire_le=session.expire_le,
             session_fin_le=session.fin_le,
+            rester_connecte=session.rester_connecte,
         )

@@ -248,7 +248,7 @@ def _porteurs_de_session() -> list[Any]:
     """The same, of what comes once an account is active."""
     id_, instant, secret = uuid4(), datetime.now(UTC), "Canari!73orage"
     jetons: dict[str, Any] = {"jeton_acces": secret, "jeton_rafraichissement": secret, "expire_dans": 600, "session": id_,
-                              "session_expire_le": instant, "session_fin_le": instant}  # fmt: skip
+                              "session_expire_le": instant, "session_fin_le": instant, "rester_connecte": False}  # fmt: skip
     details = {"adresse": "192.0.2.10", "destination": "canari-mail@exemple.fr"}
     contact: dict[str, Any] = {"nature": "email", "valeur": "canari-mail@exemple.fr", "recoit_sms": False, "verifie_le": None}
     vue = SessionVue(id=id_, courante=True, agent="Canarinom", adresse="192.0.2.10", appareil_partage=False,

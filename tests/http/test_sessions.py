@@ -346,6 +346,27 @@ async def test_a_browser_has_its_refresh_token_in_a_cookie_that_no_script_reads_
     assert await portail.sql.fetchval("select rang from sessions") == 2
 
 
+async def test_whoever_stays_signed_in_may_close_their_browser(portail: Service) -> None:
+    await portail.actif(une_demande())
+    for options, duree in (({}, None), ({"rester_connecte": True}, "Max-Age=86400")):
+        reponse = await portail.connecter(IDENTIFIANT, MOT_DE_PASSE, entetes={"Origin": PORTAIL}, cookie=True, **options)
+        for suite in (reponse, await portail.rafraichir(None, Origin=PORTAIL)):
+            [attributs] = [a for texte, a in cookies(suite).items() if texte.startswith(COOKIE)]
+            assert {a for a in attributs if a.startswith("Max-Age")} == ({duree} if duree else set())
+            assert suite.json()["rester_connecte"] is bool(duree)
+
+
+async def test_a_browser_is_rid_of_a_cookie_that_opens_nothing_any_more(portail: Service) -> None:
+    await par_cookie(portail)
+    await portail.sql.execute("update sessions set terminee_le = horloge()")
+    reponse = await portail.rafraichir(None, Origin=PORTAIL)
+    assert refus(reponse) == (401, "session_finie")
+    assert [(texte.partition("=")[0], "Max-Age=0" in attributs) for texte, attributs in cookies(reponse).items()] == [
+        (COOKIE, True)
+    ]
+    assert COOKIE not in portail.http.cookies
+
+
 async def test_a_shared_computer_keeps_no_cookie_of_its_device(portail: Service) -> None:
     await portail.actif(une_demande())
     options = {"cookie": True, "appareil_partage": True}
