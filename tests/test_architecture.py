@@ -133,6 +133,12 @@ def test_every_activity_is_written_somewhere() -> None:
     assert {nature for nature in get_args(Nature) if f'"{nature}"' not in sources and f"'{nature}'" not in sources} == set()
 
 
+def test_nothing_goes_round_the_door() -> None:
+    """One that had a `before_request` of its own, a handler or its router, would not be kept by the application's."""
+    for chemin, gestionnaire in les_portes():
+        assert gestionnaire.resolve_before_request().__qualname__ == "_avant", chemin
+
+
 def les_portes() -> Iterator[tuple[str, Any]]:
     """Path and handler of every route of ours."""
     app = litestar(Settings(database_url="postgresql://", secret_keys="a:" + "A" * 43 + "="))

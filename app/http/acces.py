@@ -7,7 +7,6 @@ from typing import Any, Literal
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.exceptions import MethodNotAllowedException
-from litestar.handlers import BaseRouteHandler
 
 from domain.erreurs import InscriptionInconnue, JetonInvalide, Refus, SecretInvalide
 from domain.session import Porteur
@@ -39,14 +38,15 @@ def ouvert(
     }
 
 
-# Asynchronous, though nothing waits: Litestar would send a plain function to a thread, at each request.
-async def garde(connexion: ASGIConnection[Any, Any, Any, Any], gestionnaire: BaseRouteHandler) -> None:
+def garder(connexion: Request[Any, Any, Any]) -> None:
+    """Called before every handler. Not a guard of Litestar's: those copy the handler at each request."""
     # OPTIONS is answered by Litestar itself: the methods allowed, no handler of ours.
-    if connexion.scope["method"] == "OPTIONS":  # type: ignore[typeddict-item]
+    if connexion.method == "OPTIONS":
         return
-    if gestionnaire.opt.get("agissante") and "comptoir.head" in connexion.scope:
+    opt = connexion.route_handler.opt
+    if opt.get("agissante") and "comptoir.head" in connexion.scope:
         raise MethodNotAllowedException(headers={"allow": "GET"})
-    acces = gestionnaire.opt.get("acces")
+    acces = opt.get("acces")
     if acces == "session":
         _exiger_jeton(connexion)
     elif acces == "inscription":

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Response
 from litestar.config.cors import CORSConfig
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -25,7 +25,7 @@ from app.http import (
     sessions,
     systeme,
 )
-from app.http.acces import garde
+from app.http.acces import garder
 from app.http.contexte import Reseau
 from app.http.corps import CORPS_MAX, RequeteJson, verifier
 from app.http.problemes import GESTIONNAIRES
@@ -87,8 +87,7 @@ def creer(forme: Forme, ouvrir: Callable[[], AbstractAsyncContextManager[Facade]
     return Litestar(
         route_handlers=[*routes, *([pages.developpement] if forme.developpement else [])],
         dependencies={nom: _de_la_facade(nom) for nom in ("cas", "documents", "sante", "jetons_acces", "boite")},
-        guards=[garde],
-        before_request=verifier,  # type: ignore[arg-type]  # always our request class
+        before_request=_avant,  # type: ignore[arg-type]  # always our request class
         exception_handlers=GESTIONNAIRES,
         request_class=RequeteJson,
         request_max_body_size=CORPS_MAX,
@@ -98,6 +97,12 @@ def creer(forme: Forme, ouvrir: Callable[[], AbstractAsyncContextManager[Facade]
         lifespan=[vie],
         state=State({"service": forme.service, "origine": forme.origine, "origines_cors": forme.origines_cors}),
     )
+
+
+async def _avant(request: RequeteJson) -> Response[None] | None:
+    """Who calls, then what the request is."""
+    garder(request)
+    return await verifier(request)
 
 
 def _de_la_facade(nom: str) -> Provide:
