@@ -98,8 +98,8 @@ class Prise(Enum):
 
 
 class Idempotence(Protocol):
-    async def prendre(self, cle: bytes, empreinte: bytes, prise: UUID) -> Prise | ReponseGardee:
-        """Reserves the key for this body, or tells what became of it. A reservation lasts 30 s, an answer 24 h."""
+    async def prendre(self, cle: bytes, demande: bytes, prise: UUID) -> Prise | ReponseGardee:
+        """Reserves the key for this request, or tells what became of either. A reservation lasts 30 s, an answer 24 h."""
         ...
 
     async def liberer(self, cle: bytes, prise: UUID) -> None:

@@ -16,16 +16,23 @@ from domain.transaction import ReponseGardee, Reponses
 # A reservation outlives the longest request; after a crash the key is free again.
 RESERVATION, CONSERVATION = timedelta(seconds=30), timedelta(hours=24)
 
+# One row for a key, one for a request: of simultaneous ones, whichever of the two they share, one is inserted. What is over is
+# counted so as to be gone before.
 _PRENDRE = text(
     """
-    insert into idempotence as i (cle, empreinte, prise, expire_le) values (:cle, :empreinte, :prise, horloge() + :duree)
-    on conflict (cle) do update
-      set empreinte = excluded.empreinte, prise = excluded.prise, statut = null, corps = null, compte_id = null,
-          expire_le = excluded.expire_le
-      where i.expire_le <= horloge()
+    with perimees as (delete from idempotence where (cle = :cle or demande = :demande) and expire_le <= horloge() returning cle)
+    insert into idempotence (cle, demande, prise, expire_le)
+    select :cle, :demande, :prise, horloge() + :duree where (select count(*) from perimees) >= 0
+    on conflict do nothing
     """
 )
-_VOIR = text("select empreinte, statut, corps, compte_id from idempotence where cle = :cle")
+# The request itself first: its author may have used the key for another, from an address where they now are.
+_VOIR = text(
+    """
+    select demande, statut, corps, compte_id from idempotence where cle = :cle or demande = :demande
+     order by demande is distinct from :demande limit 1
+    """
+)
 _LIBERER = text("delete from idempotence where cle = :cle and prise = :prise and statut is null")
 _GARDER = text(
     """
@@ -39,15 +46,15 @@ class PgIdempotence(Idempotence):
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    async def prendre(self, cle: bytes, empreinte: bytes, prise: UUID) -> Prise | ReponseGardee:
-        ordre = {"cle": cle, "empreinte": empreinte, "prise": prise, "duree": RESERVATION}
+    async def prendre(self, cle: bytes, demande: bytes, prise: UUID) -> Prise | ReponseGardee:
+        ordre = {"cle": cle, "demande": demande, "prise": prise, "duree": RESERVATION}
         async with traduire_pannes(), self._engine.connect() as connexion:
             if (await connexion.execute(_PRENDRE, ordre)).rowcount == 1:
                 return Prise.LIBRE
-            ligne = (await connexion.execute(_VOIR, {"cle": cle})).one_or_none()
-        if ligne is None or (ligne.statut is None and ligne.empreinte == empreinte):
+            ligne = (await connexion.execute(_VOIR, {"cle": cle, "demande": demande})).one_or_none()
+        if ligne is None or (ligne.statut is None and ligne.demande == demande):
             return Prise.EN_COURS
-        if ligne.empreinte != empreinte:
+        if ligne.demande != demande:
             return Prise.AUTRE_CORPS
         return ReponseGardee(statut=ligne.statut, corps=ligne.corps, compte_id=ligne.compte_id)
 

@@ -52,22 +52,30 @@ class Reservation(Struct, frozen=True):
 
 
 class Rejeux:
-    """Idempotency keys, scoped to the operation and the bearer (draft-ietf-httpapi-idempotency-key-header)."""
+    """Idempotency keys, scoped to the operation and to who asks (draft-ietf-httpapi-idempotency-key-header).
+
+    With a bearer, the operation names it. Without one, nothing names a person: a telephone changes network between two tries,
+    and two strangers may choose one key. So the same key and body are the same request, from wherever they come; the same key
+    with another body is a mistake of the address that already used it, and nobody else's business.
+    """
 
     def __init__(self, idempotence: Idempotence, trousseau: Trousseau, systeme: Systeme) -> None:
         self._idempotence, self._trousseau, self._systeme = idempotence, trousseau, systeme
 
     @asynccontextmanager
-    async def une_fois(self, appel: Appel, operation: str) -> AsyncIterator[Reservation | ReponseGardee]:
+    async def une_fois(
+        self, appel: Appel, operation: str, *, publique: bool = False
+    ) -> AsyncIterator[Reservation | ReponseGardee]:
         """A reservation to complete, or the answer already given. A refusal gives the key back."""
         if appel.cle_idempotence is None:
             yield Reservation()
             return
-        cle = self._trousseau.empreinte("idempotence", f"{operation}\0{appel.cle_idempotence}")
+        visee = f"{operation}\0{appel.cle_idempotence}\0"
+        cle = self._trousseau.empreinte("idempotence", visee + (appel.client if publique else ""))
         # Keyed: the body holds a password, whose plain digest could be guessed at leisure.
-        empreinte = self._trousseau.empreinte("corps", appel.corps)
+        demande = self._trousseau.empreinte("demande", visee.encode() + appel.corps)
         prise = self._systeme.nouvel_id()
-        trouve = await self._idempotence.prendre(cle, empreinte, prise)
+        trouve = await self._idempotence.prendre(cle, demande, prise)
         if trouve is Prise.EN_COURS:
             raise RequeteEnCours(_PATIENCE)
         if trouve is Prise.AUTRE_CORPS:

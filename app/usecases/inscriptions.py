@@ -72,8 +72,8 @@ class Inscriptions:
         self._identifiants, self._ouvreur, self._federations = identifiants, ouvreur, federations
 
     async def inscrire(self, demande: DemandeInscription, appel: Appel) -> InscriptionCreee:
-        """Refusals: `DocumentPerime`, `IdentifiantIndisponible`, `TropDeDemandes` (conflicts), `Sature`, those of a retry."""
-        async with self._rejeux.une_fois(appel, "inscription") as reservation:
+        """Refusals: `DocumentPerime`, `IdentifiantIndisponible`, `TropDeDemandes`, `Sature`, those of a retry."""
+        async with self._rejeux.une_fois(appel, "inscription", publique=True) as reservation:
             if isinstance(reservation, ReponseGardee):
                 return self._avec_secret(convert(reservation.corps, InscriptionVue))
             en_vigueur = await self._verifier_documents(demande)

@@ -114,7 +114,7 @@ class Recuperations:
         return jeton
 
     async def _deposer(self, objet: Objet, saisie: str, canal: Canal | None, appel: Appel) -> RecuperationDemandee:
-        async with self._rejeux.une_fois(appel, f"recuperation/{objet}") as reservation:
+        async with self._rejeux.une_fois(appel, f"recuperation/{objet}", publique=True) as reservation:
             if isinstance(reservation, ReponseGardee):
                 return convert(reservation.corps, RecuperationDemandee)
             demande = Recuperation(id=self._systeme.nouvel_id(), objet=objet, saisie=saisie, canal=canal, client=appel.client)

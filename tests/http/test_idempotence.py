@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -72,6 +73,53 @@ async def test_of_ten_simultaneous_requests_one_signs_up_and_the_others_repeat_i
         assert int(autre.headers["retry-after"]) >= 1
     assert [await service.compter(table) for table in ("comptes", "outbox")] == [1, 1]
     assert (await service.inscrire(demande, cle=CLE)).json() == ouvertes[0].json()
+
+
+@pytest.fixture
+async def ailleurs(service: Service) -> AsyncIterator[Service]:
+    """The same service, called from another address."""
+    async with Service(service.settings, adresse="198.51.100.7") as ailleurs:
+        yield ailleurs
+
+
+async def test_a_retry_from_another_network_is_the_same_request(service: Service, ailleurs: Service) -> None:
+    premiere = await service.inscrire(une_demande(activer_par="sms"), cle=CLE)
+    assert (await ailleurs.inscrire(une_demande(activer_par="sms"), cle=CLE)).json() == premiere.json()
+    assert [await service.compter(table) for table in ("comptes", "outbox", "idempotence")] == [1, 1, 1]
+
+
+async def test_a_key_that_a_stranger_has_used_is_still_one_s_own(service: Service, ailleurs: Service) -> None:
+    etranger = (await ailleurs.inscrire(une_demande(email="autre@exemple.fr"), cle="1")).json()
+    sienne = await service.inscrire(une_demande(), cle="1")
+    assert sienne.status_code == 201
+    assert sienne.json()["id"] != etranger["id"]
+    # Each has their own answer, and their own mistakes.
+    assert (await service.inscrire(une_demande(), cle="1")).json() == sienne.json()
+    assert (await ailleurs.inscrire(une_demande(email="autre@exemple.fr"), cle="1")).json() == etranger
+    for client in (service, ailleurs):
+        reponse = await client.inscrire(une_demande(email="tiers@exemple.fr"), cle="1")
+        assert refus(reponse) == (422, "cle_idempotence_reutilisee")
+    assert await service.compter("comptes") == 2
+
+
+async def test_a_bearer_s_key_is_theirs_wherever_they_are(service: Service, ailleurs: Service) -> None:
+    inscription = await service.inscrit(une_demande())
+    premiere = await service.demander(inscription, "sms", **{"Idempotency-Key": CLE})
+    assert (await ailleurs.demander(inscription, "sms", **{"Idempotency-Key": CLE})).json() == premiere.json()
+    reponse = await ailleurs.demander(inscription, "email", **{"Idempotency-Key": CLE})
+    assert refus(reponse) == (422, "cle_idempotence_reutilisee")
+
+
+async def test_of_simultaneous_requests_one_body_is_served_for_a_client_and_once_for_all(
+    service: Service, ailleurs: Service
+) -> None:
+    corps = [une_demande(email=f"ines{n % 3}@exemple.fr") for n in range(6)]
+    reponses = await asyncio.gather(*(client.inscrire(c, cle=CLE) for c in corps for client in (service, ailleurs)))
+    autres = {refus(r) for r in reponses if r.status_code != 201}
+    assert autres <= {(409, "requete_en_cours"), (422, "cle_idempotence_reutilisee")}
+    # At most one body of each of the two addresses; no body twice.
+    servis = await service.sql.fetch("select valeur from contacts where nature = 'email'")
+    assert 1 <= len(servis) == len(set(servis)) <= 2
 
 
 async def test_a_refused_request_gives_its_key_back(service: Service) -> None:
