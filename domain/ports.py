@@ -119,6 +119,8 @@ class Documents(Protocol):
 class Disponibilites(Protocol):
     """The hot reads of the sign-up form, and the limits before them. Refusal: `TropDeDemandes`."""
 
+    async def compter(self, limites: Sequence[Limite]) -> None: ...
+
     async def libre(self, identifiant: str, limites: Sequence[Limite]) -> bool:
         """Whether nobody has it, nor had it (erased accounts keep theirs)."""
         ...

@@ -26,6 +26,10 @@ class PgDisponibilites(Disponibilites):
     def __init__(self, lectures: Lectures) -> None:
         self._lectures = lectures
 
+    async def compter(self, limites: Sequence[Limite]) -> None:
+        if limites:
+            _exiger(await self._lectures.valeur(_DEPENSER, *colonnes(limites)))
+
     async def libre(self, identifiant: str, limites: Sequence[Limite]) -> bool:
         if not limites:
             return bool(await self._lectures.valeur(_LIBRE, identifiant))
@@ -34,8 +38,7 @@ class PgDisponibilites(Disponibilites):
         return bool(libre)
 
     async def premiers_libres(self, bases: Sequence[str], limites: Sequence[Limite]) -> list[str]:
-        if limites:
-            _exiger(await self._lectures.valeur(_DEPENSER, *colonnes(limites)))
+        await self.compter(limites)
         return [ligne[0] for ligne in await self._lectures.lignes(_PREMIERS, list(bases))]
 
 

@@ -19,13 +19,17 @@ from domain.erreurs import DocumentInconnu, ProfilInconnu
 from domain.inscription import DUREE
 from domain.juridique import Document, Version
 from domain.limites import (
+    ACCORDS_PAR_COMPTE,
     ACTIONS_PAR_COMPTE,
     CONNEXIONS_PAR_CLIENT,
     DISPONIBILITE_PAR_CLIENT,
     ECHECS_LIBRES,
     ECHECS_PAR_JOUR,
     EMAIL_PAR_ADRESSE,
+    EMAIL_PAR_CLIENT,
+    INSCRIPTIONS_PAR_CLIENT,
     RECUPERATIONS_PAR_CLIENT,
+    RESEAUX_IPV6,
     SMS_PAR_CLIENT,
     SMS_PAR_NUMERO,
 )
@@ -79,11 +83,19 @@ class ReglesSession(Struct, frozen=True, kw_only=True):
 
 
 class LimitesPubliees(Struct, frozen=True, kw_only=True):
-    """Les limites d'appel, par adresse réseau sauf mention contraire ; au-delà, 429 et `Retry-After`."""
+    """Les limites d'appel, par adresse réseau sauf mention contraire ; au-delà, 429 et `Retry-After`.
+
+    En IPv6, une adresse est un réseau /64 ; le /56 et le /48 autour d'elle ont droit à tant de fois sa figure la plus longue.
+    """
 
     corps_max_octets: int = CORPS_MAX
     disponibilites_par_minute: int = DISPONIBILITE_PAR_CLIENT[0].nombre
     disponibilites_par_heure: int = DISPONIBILITE_PAR_CLIENT[1].nombre
+    reseau_ipv6_56: int = RESEAUX_IPV6[56]
+    reseau_ipv6_48: int = RESEAUX_IPV6[48]
+    inscriptions_par_cinq_minutes: int = INSCRIPTIONS_PAR_CLIENT[0].nombre
+    inscriptions_par_heure: int = INSCRIPTIONS_PAR_CLIENT[-1].nombre
+    courriels_par_heure: int = EMAIL_PAR_CLIENT[0].nombre
     sms_par_heure: int = SMS_PAR_CLIENT[0].nombre
     sms_par_numero_par_jour: int = SMS_PAR_NUMERO[-1].nombre
     courriels_par_adresse_par_jour: int = EMAIL_PAR_ADRESSE[-1].nombre
@@ -92,6 +104,10 @@ class LimitesPubliees(Struct, frozen=True, kw_only=True):
     connexions_par_heure: int = CONNEXIONS_PAR_CLIENT[-1].nombre
     recuperations_par_heure: int = RECUPERATIONS_PAR_CLIENT[-1].nombre
     exports_par_heure: int = ACTIONS_PAR_COMPTE["export"][0].nombre
+    modifications_par_compte_par_heure: int = ACTIONS_PAR_COMPTE["profil"][0].nombre
+    abonnements_par_compte_par_heure: int = ACTIONS_PAR_COMPTE["diffusion"][0].nombre
+    acceptations_par_compte_par_heure: int = ACTIONS_PAR_COMPTE["acceptations"][0].nombre
+    accords_parentaux_par_compte_par_jour: int = ACCORDS_PAR_COMPTE[0].nombre
 
 
 class FranceConnectPublie(Struct, frozen=True, kw_only=True):

@@ -35,7 +35,14 @@ async def lire(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> Re
 @patch(
     "/v1/moi",
     operation_id="modifierMoi",
-    opt=ouvert("session", erreurs.CguAReaccepter, erreurs.PreconditionRequise, erreurs.VersionPerimee, etiquetee=True),
+    opt=ouvert(
+        "session",
+        erreurs.CguAReaccepter,
+        erreurs.PreconditionRequise,
+        erreurs.VersionPerimee,
+        erreurs.TropDeDemandes,
+        etiquetee=True,
+    ),
 )
 async def modifier(
     data: JSONBody[ModificationMoi], request: RequeteJson, cas: NamedDependency[CasUtilisation]

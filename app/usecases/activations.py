@@ -68,8 +68,7 @@ class Ouvreur:
         self, tx: Transaction, jeton: Jeton, client: str, faits: Mapping[str, str] = {}
     ) -> tuple[ActivationOuverte, float | None]:
         """A new proof and its message; when a limit forbids the message, the seconds to wait before asking for it."""
-        envoi = self._regulateur.envoi(jeton.canal, jeton.destination, jeton.compte_id, client)
-        attendre = await tx.limites.depenser(envoi + self._regulateur.code(jeton.compte_id))
+        attendre = await tx.limites.depenser(self._regulateur.ouverture(jeton, client))
         return await tx.jetons.ouvrir(jeton, duree(jeton.usage, jeton.canal), DELAI_RENVOI, attendre, faits), attendre
 
     async def avis(self, tx: Transaction, jeton: Jeton, faits: Mapping[str, str]) -> ActivationOuverte:
@@ -101,7 +100,7 @@ class Activations:
                 compte = exiger_en_attente(await tx.comptes.verrouiller(id))
                 ouverte = compte.activation(canal)
                 if ouverte and ouverte.utilisable and ouverte.envois < ENVOIS_MAX:
-                    await self._renvoyer(tx, compte, ouverte, appel.client)
+                    await self._renvoyer(tx, ouverte, appel.client)
                 else:
                     await self._remplacer(tx, compte, canal, appel.client)
                 reponse = await self._vue(tx, id, canal)
@@ -119,7 +118,7 @@ class Activations:
                 if ouverte is None:
                     raise await self._pourquoi_fermee(tx, id, activation)
                 _exiger_renvoyable(ouverte)
-                await self._renvoyer(tx, compte, ouverte, appel.client)
+                await self._renvoyer(tx, ouverte, appel.client)
                 reponse = await self._vue(tx, id, ouverte.jeton.canal)
                 await reservation.garder(tx.reponses, 202, reponse, id)
             return reponse
@@ -155,12 +154,11 @@ class Activations:
                 return False
             return await tx.comptes.activer(jeton)
 
-    async def _renvoyer(self, tx: Transaction, compte: CompteEnAttente, ouverte: ActivationOuverte, client: str) -> None:
-        jeton = ouverte.jeton
-        attendre = await tx.limites.depenser(self._regulateur.envoi(jeton.canal, jeton.destination, compte.id, client))
+    async def _renvoyer(self, tx: Transaction, ouverte: ActivationOuverte, client: str) -> None:
+        attendre = await tx.limites.depenser(self._regulateur.envoi(ouverte.jeton, client))
         if attendre is not None:
             raise TropDeDemandes(attendre)
-        await tx.jetons.renvoyer(jeton.id, DELAI_RENVOI)
+        await tx.jetons.renvoyer(ouverte.jeton.id, DELAI_RENVOI)
 
     async def _remplacer(self, tx: Transaction, compte: CompteEnAttente, canal: Canal, client: str) -> None:
         await tx.jetons.annuler(compte.id, ["activation"], canal)

@@ -39,7 +39,7 @@ from domain.erreurs import (
 from domain.inscription import LISTES
 from domain.jetons import Trousseau
 from domain.juridique import CGU, NATURES, RGPD, Acte, Version
-from domain.limites import Regulateur
+from domain.limites import Action, Regulateur
 from domain.moi import AcceptationsVue, vue
 from domain.outils import Outils
 from domain.ports import Documents, Dossier
@@ -90,6 +90,8 @@ class Consentements:
             # What was asked of a guardian before is replaced by what is chosen now.
             await tx.jetons.annuler(titulaire.id, ["accord_parental"])
             immediats = {liste: voulu for liste, voulu in diff.items() if not (voulu and attend)}
+            if any(immediats.values()):
+                await self._compter(tx, "diffusion", titulaire)
             await self._ecrire(tx, titulaire, immediats, notice, appel)
             accord = await self._demander_accord(tx, titulaire, ajouts, attend, appel) if attend else None
             return vue_diffusion(titulaire.diffusion | immediats, accord)
@@ -113,15 +115,13 @@ class Consentements:
             return
         await tx.registre.acter(titulaire.id, actes_de_diffusion(choix, notice), titulaire.langue, appel.requete)
         await tx.registre.noter(titulaire.id, Activite(nature="diffusion_modifiee", details={"listes": dict(choix)}))
-        await self._confirmer(tx, titulaire, [liste for liste, voulu in choix.items() if voulu], appel)
+        if listes := [liste for liste, voulu in choix.items() if voulu]:
+            # By e-mail, where the way out stands: never held back, since additions themselves are counted.
+            await tx.avis.avertir(titulaire.id, "diffusion", {"listes": ",".join(listes)}, par="email")
 
-    async def _confirmer(self, tx: Transaction, titulaire: Titulaire, listes: list[str], appel: Appel) -> None:
-        """By e-mail, where the way out stands; no oftener than any message to this address."""
-        contact = titulaire.contact("email")
-        if listes and contact and contact.verifie_le:
-            envoi = self._regulateur.envoi("email", contact.valeur, titulaire.id, appel.client)
-            if await tx.limites.depenser(envoi) is None:
-                await tx.avis.avertir(titulaire.id, "diffusion", {"listes": ",".join(listes)}, par="email")
+    async def _compter(self, tx: Transaction, action: Action, titulaire: Titulaire) -> None:
+        if (attendre := await tx.limites.depenser(self._regulateur.action(action, titulaire.id))) is not None:
+            raise TropDeDemandes(attendre)
 
     async def _demander_accord(
         self, tx: Transaction, titulaire: Titulaire, listes: list[str], garant: str, appel: Appel
@@ -197,7 +197,7 @@ class Consentements:
             await tx.registre.noter(compte, Activite(nature="diffusion_modifiee", details={"listes": retraits}))
 
     async def accepter(self, porteur: Porteur, demande: DemandeAcceptations, appel: Appel) -> AcceptationsVue:
-        """The versions in force, and no other. Refusal: `DocumentPerime`."""
+        """The versions in force, and no other. Refusals: `DocumentPerime`, `TropDeDemandes`."""
         en_vigueur = await self._documents.en_vigueur()
         actes: list[Acte] = []
         for code, accord in ((CGU, demande.cgu), (RGPD, demande.rgpd)):
@@ -208,6 +208,7 @@ class Consentements:
             actes.append(Acte(nature=NATURES[code], objet=code, document=en_vigueur[code]))
         async with self._store.transaction() as tx:
             titulaire = exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+            await self._compter(tx, "acceptations", titulaire)
             await tx.registre.acter(titulaire.id, actes, titulaire.langue, appel.requete)
             versions = {acte.objet: acte.document.version for acte in actes}
             await tx.registre.noter(titulaire.id, Activite(nature="documents_acceptes", details=versions))

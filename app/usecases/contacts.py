@@ -113,9 +113,7 @@ class Contacts:
         """The live code of this very destination again; a new one for another."""
         ouverte = await tx.jetons.ouvert(jeton.compte_id, "contact", jeton.canal)
         if ouverte and ouverte.jeton.destination == jeton.destination and ouverte.utilisable and ouverte.envois < ENVOIS_MAX:
-            attendre = await tx.limites.depenser(
-                self._regulateur.envoi(jeton.canal, jeton.destination, jeton.compte_id, client)
-            )
+            attendre = await tx.limites.depenser(self._regulateur.envoi(jeton, client))
             if attendre is None:
                 await tx.jetons.renvoyer(ouverte.jeton.id, DELAI_RENVOI)
                 ouverte = await tx.jetons.ouvert(jeton.compte_id, "contact", jeton.canal)

@@ -21,7 +21,6 @@ from domain.erreurs import (
     DocumentPerime,
     IdentifiantIndisponible,
     InscriptionInconnue,
-    TropDeDemandes,
 )
 from domain.inscription import (
     DUREE,
@@ -77,7 +76,7 @@ class Inscriptions:
             if isinstance(reservation, ReponseGardee):
                 return self._avec_secret(convert(reservation.corps, InscriptionVue))
             en_vigueur = await self._verifier_documents(demande)
-            await self._verifier_identifiant(demande.identifiant, appel)
+            await self._admettre(demande.identifiant, appel.client)
             # Outside the transaction: argon2 takes ten milliseconds of a core.
             compte = await self._nouveau_compte(demande, appel)
             actes = actes_d_inscription(en_vigueur, structs.asdict(demande.diffusion))
@@ -90,7 +89,7 @@ class Inscriptions:
                     inscription = vue(await self._premiere_activation(tx, ouvert, demande.activer_par, appel))
                     await reservation.garder(tx.reponses, 201, inscription, compte.id)
             if inscription is None:
-                raise await self._conflit(compte.identifiant or compte.base, appel)
+                raise await self._conflit(compte.identifiant or compte.base)
             return self._avec_secret(inscription)
 
     async def controler(self, demande: DemandeInscription, appel: Appel) -> Valide:
@@ -143,17 +142,18 @@ class Inscriptions:
                 raise DocumentPerime(code, en_vigueur[code].version)
         return en_vigueur
 
-    async def _verifier_identifiant(self, choisi: str | None, appel: Appel) -> None:
-        """Only to spare a hash: the unique index decides."""
-        if choisi is not None and not await self._disponibilites.libre(choisi, []):
-            raise await self._conflit(choisi, appel)
+    async def _admettre(self, choisi: str | None, client: str) -> None:
+        """Counted before the hash: whether it succeeds or not, a sign-up costs one and tells whether a name is taken.
 
-    async def _conflit(self, pris: str, appel: Appel) -> Exception:
-        """A conflict tells as much as the availability route: it is counted too."""
-        async with self._store.transaction() as tx:
-            attendre = await tx.limites.depenser(self._regulateur.conflit(appel.client))
-        if attendre is not None:
-            return TropDeDemandes(attendre)
+        The look at the name is only to spare a hash: the unique index decides.
+        """
+        limites = self._regulateur.inscription(client)
+        if choisi is None:
+            await self._disponibilites.compter(limites)
+        elif not await self._disponibilites.libre(choisi, limites):
+            raise await self._conflit(choisi)
+
+    async def _conflit(self, pris: str) -> Exception:
         return IdentifiantIndisponible(await self._identifiants.suggestions(pris))
 
     async def _nouveau_compte(self, demande: DemandeInscription, appel: Appel) -> NouveauCompte:

@@ -57,7 +57,10 @@ class Moi:
         return vue(exiger_titulaire(await self._dossier.titulaire(porteur)))
 
     async def modifier(self, porteur: Porteur, demande: ModificationMoi, versions: list[str]) -> MoiVue:
-        """`versions`: the validators of the reading that is being changed, or `*`. Refusals: `VersionPerimee`, field errors."""
+        """`versions`: the validators of the reading that is being changed, or `*`.
+
+        Refusals: `VersionPerimee`, field errors, `TropDeDemandes`.
+        """
         champs = demande.nommes()
         async with self._store.transaction() as tx:
             titulaire = exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
@@ -67,6 +70,8 @@ class Moi:
             langue = titulaire.langue if demande.langue is UNSET else demande.langue
             fixe = next((c.valeur for c in titulaire.contacts if c.nature == "telephone_fixe"), None)
             fixe = fixe if demande.telephone_fixe is UNSET else demande.telephone_fixe
+            if (attendre := await tx.limites.depenser(self._regulateur.action("profil", titulaire.id))) is not None:
+                raise TropDeDemandes(attendre)
             await tx.titulaires.modifier(porteur.compte_id, profil, restantes(titulaire, profil), langue, fixe)
             await tx.registre.noter(porteur.compte_id, Activite(nature="profil_modifie", details={"champs": champs}))
             return vue(exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id)))
@@ -130,9 +135,9 @@ class Moi:
         return None
 
     async def _conflit(self, pris: str, appel: Appel) -> Exception:
-        """It tells as much as the availability route, and is counted as a sign-up's."""
+        """It tells as much as a sign-up, and is counted with them."""
         async with self._store.transaction() as tx:
-            attendre = await tx.limites.depenser(self._regulateur.conflit(appel.client))
+            attendre = await tx.limites.depenser(self._regulateur.inscription(appel.client))
         if attendre is not None:
             return TropDeDemandes(attendre)
         return IdentifiantIndisponible(await self._identifiants.suggestions(pris))

@@ -179,7 +179,7 @@ class Recuperateur:
     async def _envoyer_identifiants(self, tx: Transaction, a_qui: Destinataire, demande: Recuperation) -> None:
         if a_qui.email is None:
             return
-        limites = self._regulateur.envoi("email", a_qui.email, a_qui.compte_id, demande.client)
+        limites = self._regulateur.envoi_au_titulaire("email", a_qui.email, a_qui.compte_id, demande.client)
         if await self._permis(tx, limites, demande):
             await tx.recuperations.envoyer_identifiants(a_qui)
 
@@ -190,8 +190,8 @@ class Recuperateur:
         compte = a_qui.compte_id
         if not await tx.titulaires.verrouiller(compte):
             return
-        limites = self._regulateur.envoi(canal, destination, compte, demande.client) + self._regulateur.code(compte)
-        if not await self._permis(tx, limites, demande):
+        envoi = self._regulateur.envoi_au_titulaire(canal, destination, compte, demande.client)
+        if not await self._permis(tx, envoi + self._regulateur.code(compte), demande):
             return
         await tx.jetons.annuler(compte, ["mot_de_passe"])
         await self._ouvreur.avis(tx, self._ouvreur.jeton(compte, "mot_de_passe", canal, destination, demande.id), {})

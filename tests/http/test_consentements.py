@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -435,6 +435,31 @@ async def test_on_their_fifteenth_birthday_they_choose_by_themselves(service: Se
     assert (await choisir(service, quinze, **TOUT)).status_code == 200
     assert (await choisir(service, presque, **TOUT)).status_code == 422
     assert champs_fautifs(await choisir(service, quinze, GARANT)) == {"/email_representant_legal": "representant_inutile"}
+
+
+async def test_additions_are_counted_and_confirmed_and_leaving_is_never_refused(service_limite: Service) -> None:
+    session = await service_limite.entre(une_demande())
+    await service_limite.recuperer("ines.dupont")
+    await service_limite.arreter_horloge(datetime.now(UTC))
+    for _ in range(10):
+        assert (await choisir(service_limite, session, sms=True)).status_code == 200
+        assert (await choisir(service_limite, session)).status_code == 200
+    # However lately the address was written to.
+    assert len([m for m in await service_limite.messages(EMAIL) if "/desinscription/" in m.texte]) == 10
+    actes = await service_limite.compter("actes_juridiques")
+    assert refus(await choisir(service_limite, session, sms=True)) == (429, "trop_de_demandes")
+    assert (await choisir(service_limite, session)).status_code == 200
+    assert await service_limite.compter("actes_juridiques") == actes
+
+
+async def test_asking_guardians_takes_none_of_the_codes_of_a_recovery(service_limite: Service) -> None:
+    await service_limite.arreter_horloge(datetime.now(UTC))
+    session = await un_mineur(service_limite)
+    reponses = [await choisir(service_limite, session, f"parent{n}@exemple.fr", sms=True) for n in range(6)]
+    assert [r.status_code for r in reponses] == [200] * 5 + [429]
+    id = await service_limite.recuperer("ines.dupont")
+    code = await service_limite.code(EMAIL)
+    assert (await service_limite.reinitialiser("Cyprès?29galet", id=id, code=code)).status_code == 200
 
 
 async def test_a_guardian_is_written_to_once_a_minute_and_the_request_in_hand_stays_good(service_limite: Service) -> None:

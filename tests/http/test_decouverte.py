@@ -18,11 +18,15 @@ from app.http import textes
 from app.http.problemes import STATUTS
 from domain.activation import ENVOIS_MAX, ESSAIS_MAX, LONGUEUR_CODE
 from domain.limites import (
+    ACCORDS_PAR_COMPTE,
     ACTIONS_PAR_COMPTE,
     CONNEXIONS_PAR_CLIENT,
     DISPONIBILITE_PAR_CLIENT,
     EMAIL_PAR_ADRESSE,
+    EMAIL_PAR_CLIENT,
+    INSCRIPTIONS_PAR_CLIENT,
     RECUPERATIONS_PAR_CLIENT,
+    RESEAUX_IPV6,
     SMS_PAR_CLIENT,
     SMS_PAR_NUMERO,
 )
@@ -63,6 +67,11 @@ async def test_the_configuration_tells_the_figures_that_the_service_lives_by(ser
         "corps_max_octets": 65_536,
         "disponibilites_par_minute": DISPONIBILITE_PAR_CLIENT[0].nombre,
         "disponibilites_par_heure": DISPONIBILITE_PAR_CLIENT[1].nombre,
+        "reseau_ipv6_56": RESEAUX_IPV6[56],
+        "reseau_ipv6_48": RESEAUX_IPV6[48],
+        "inscriptions_par_cinq_minutes": INSCRIPTIONS_PAR_CLIENT[0].nombre,
+        "inscriptions_par_heure": INSCRIPTIONS_PAR_CLIENT[1].nombre,
+        "courriels_par_heure": EMAIL_PAR_CLIENT[0].nombre,
         "sms_par_heure": SMS_PAR_CLIENT[0].nombre,
         "sms_par_numero_par_jour": SMS_PAR_NUMERO[-1].nombre,
         "courriels_par_adresse_par_jour": EMAIL_PAR_ADRESSE[-1].nombre,
@@ -72,6 +81,10 @@ async def test_the_configuration_tells_the_figures_that_the_service_lives_by(ser
         "connexions_par_heure": CONNEXIONS_PAR_CLIENT[-1].nombre,
         "recuperations_par_heure": RECUPERATIONS_PAR_CLIENT[-1].nombre,
         "exports_par_heure": ACTIONS_PAR_COMPTE["export"][-1].nombre,
+        "modifications_par_compte_par_heure": ACTIONS_PAR_COMPTE["profil"][0].nombre,
+        "abonnements_par_compte_par_heure": ACTIONS_PAR_COMPTE["diffusion"][0].nombre,
+        "acceptations_par_compte_par_heure": ACTIONS_PAR_COMPTE["acceptations"][0].nombre,
+        "accords_parentaux_par_compte_par_jour": ACCORDS_PAR_COMPTE[0].nombre,
     }
     assert lue["sessions"] == {
         "jeton_acces": 600,

@@ -74,7 +74,7 @@ async def test_sends_to_one_destination_keep_their_pace_whichever_account_asks(
     ("canal", "ecritures"),
     [
         ("sms", ["0612345678", "06 12.34-56 78", "+33612345678", "+33 (0)6 12 34 56 78", "0033612345678"]),
-        ("email", ["ines@exemple.fr", "INES@exemple.fr", "Ines@EXEMPLE.FR", "iNeS@Exemple.fr"]),
+        ("email", ["ines@exemple.fr", "INES@exemple.fr", "Ines@EXEMPLE.FR", "ines+impots@exemple.fr", "Ines+@Exemple.fr"]),
     ],
 )
 async def test_a_destination_written_otherwise_is_the_same(service_limite: Service, canal: str, ecritures: list[str]) -> None:
@@ -165,7 +165,8 @@ async def test_a_client_sends_ten_sms_an_hour_and_no_other_client_pays_for_it(se
 
 
 async def test_the_daily_budget_of_sms_holds_for_all_and_the_email_remains(settings: Settings) -> None:
-    etroit = structs.replace(settings, limits="on", sms_daily_budget=3)
+    # Three quarters of it, for sign-ups.
+    etroit = structs.replace(settings, limits="on", sms_daily_budget=4)
     async with Service(etroit) as ici, Service(etroit, adresse="198.51.100.7") as ailleurs:
         await a(ici, 0)
         for n, client in enumerate((ici, ailleurs, ici, ailleurs, ici)):
@@ -227,15 +228,63 @@ async def test_availability_has_a_ceiling_for_all_clients_together(settings: Set
         assert not trop(await service.http.get("/v1/identifiants/ines.dupont", headers=entetes))
 
 
-async def test_sign_ups_that_meet_a_taken_name_are_counted_too(service_limite: Service) -> None:
+async def test_a_client_signs_up_forty_times_in_five_minutes_and_a_hundred_an_hour_whatever_becomes_of_it(
+    service_limite: Service,
+) -> None:
     await service_limite.inscrit(une_demande(identifiant="ines.dupont"))
+    await service_limite.sql.execute("delete from limites")
+
+    async def tenter(n: int) -> httpx.Response:
+        # Taken, generated, and given up at once: each of them tells whether a name is.
+        reponse = await service_limite.inscrire(une_demande(identifiant=(None, "ines.dupont", f"ines.numero{n}")[n % 3]))
+        if n % 3 == 2 and reponse.status_code == 201:
+            assert (await service_limite.annuler(reponse.json())).status_code == 204
+        return reponse
+
+    for debut, nombre in ((0, 40), (300, 40), (600, 20)):
+        await a(service_limite, debut)
+        assert [trop(await tenter(n)) for n in range(nombre + 3)] == [False] * nombre + [True] * 3
+    comptes = await service_limite.compter("comptes")
+    await a(service_limite, 3599.999)
+    assert trop(await tenter(0))
+    assert await service_limite.compter("comptes") == comptes
+    # What is read again, checked or asked once more of a request already served is none.
+    async with Service(service_limite.settings, adresse="198.51.100.7") as ailleurs:
+        premiere = await ailleurs.inscrire(une_demande(), cle="une-cle")
+    assert (await service_limite.inscrire(une_demande(), cle="une-cle")).json() == premiere.json()
+    assert (await service_limite.http.post("/v1/inscriptions/controles", json=une_demande())).status_code == 200
+    await a(service_limite, HEURE)
+    assert (await tenter(0)).status_code == 201
+
+
+async def test_a_client_sends_a_hundred_emails_an_hour_whatever_the_addresses(service_limite: Service) -> None:
     await a(service_limite, 0)
-    for n in range(102):
-        reponse = await service_limite.inscrire(une_demande(identifiant="ines.dupont"))
-        assert trop(reponse) is (n >= 100)
-        assert n >= 100 or reponse.json()["suggestions"]
-    # Signing up under a free name is not hindered.
-    assert (await service_limite.inscrire(une_demande(identifiant="yann.dupont"))).status_code == 201
+    for compte in range(25):
+        inscription = await service_limite.inscrit(une_demande(email=f"a{compte}@exemple.fr", activer_par="email"))
+        for n in range(3):
+            await service_limite.corriger(inscription, email=f"a{compte}-{n}@exemple.fr")
+            assert (await service_limite.demander(inscription, "email")).status_code == 202
+    retenue = (await service_limite.inscrit(une_demande(email="b@exemple.fr", activer_par="email")))["activation"]
+    assert (retenue["livraison"], possible_a(retenue)) == ("retenu", HEURE)
+    async with Service(service_limite.settings, adresse="198.51.100.7") as ailleurs:
+        autre = await ailleurs.inscrit(une_demande(email="c@exemple.fr", activer_par="email"))
+        assert autre["activation"]["livraison"] == "en_file"
+
+
+@pytest.mark.parametrize(("voisin", "permis"), [("2001:db8:1:{:x}::1", 20), ("2001:db8:1:{:x}00::1", 40)])
+async def test_the_networks_around_an_ipv6_client_are_counted_too(settings: Settings, voisin: str, permis: int) -> None:
+    """Neighbours of another /64 each time: of one /56, which may do twice what a client may, or of one /48, four times."""
+    async with Service(structs.replace(settings, limits="on", trusted_proxies="192.0.2.10")) as service:
+        await a(service, 0)
+        livraisons = []
+        for n in range(permis + 2):
+            demande = une_demande(telephone_mobile=un_mobile(n), activer_par="sms")
+            reponse = await service.inscrire(demande, **{"X-Forwarded-For": voisin.format(n)})
+            livraisons.append(reponse.json()["activation"]["livraison"])
+        assert livraisons == ["en_file"] * permis + ["retenu"] * 2
+        ailleurs = une_demande(telephone_mobile=un_mobile(99), activer_par="sms")
+        reponse = await service.inscrire(ailleurs, **{"X-Forwarded-For": "2001:db8:2::1"})
+        assert reponse.json()["activation"]["livraison"] == "en_file"
 
 
 async def seaux(settings: Settings, adresse: str, *entetes: dict[str, str], proxys: str = "") -> int:
@@ -288,8 +337,9 @@ async def test_behind_trusted_proxies_the_last_address_that_is_none_of_them_is_t
 
 async def test_an_ipv6_client_is_its_network_of_64_bits(settings: Settings) -> None:
     voisins = [{"X-Forwarded-For": f"2001:db8:1:2:{n:x}::{n:x}"} for n in range(5)]
-    assert await seaux(settings, "192.0.2.10", *voisins, proxys="192.0.2.10") == 1
-    assert await seaux(settings, "192.0.2.10", *voisins, {"X-Forwarded-For": "2001:db8:1:3::1"}, proxys="192.0.2.10") == 2
+    # Itself, and the /56 and the /48 around it.
+    assert await seaux(settings, "192.0.2.10", *voisins, proxys="192.0.2.10") == 1 + 2
+    assert await seaux(settings, "192.0.2.10", *voisins, {"X-Forwarded-For": "2001:db8:1:3::1"}, proxys="192.0.2.10") == 2 + 2
 
 
 async def test_what_limits_count_on_cannot_be_read_back(service_limite: Service) -> None:
@@ -297,8 +347,9 @@ async def test_what_limits_count_on_cannot_be_read_back(service_limite: Service)
     await service_limite.demander(inscription, "email")
     await service_limite.http.get("/v1/identifiants/ines.dupont")
     lignes = await service_limite.sql.fetch("select l::text as ligne, cle, length(cle) as longueur from limites l")
-    # sms: number, account, client, day; email: address; codes: account; availability: client, all.
-    assert len(lignes) == 8
+    # sign-up: client; sms: number, account, client, day twice; email: address, client; codes: account;
+    # availability: client, all.
+    assert len(lignes) == 11
     assert {ligne["longueur"] for ligne in lignes} == {32}
     connues = ("612345678", "ines", "exemple.fr", "192.0.2.10", inscription["id"], inscription["id"].replace("-", ""))
     for ligne in lignes:

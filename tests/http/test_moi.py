@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -372,6 +372,19 @@ async def test_what_keeps_a_name_or_sends_a_message_is_done_so_often_and_no_more
     assert changes == [204] * 5 + [429]
     # What was refused was not done.
     assert (await service_limite.connecter("ines.numero2", mots[5])).status_code == 201
+
+
+async def test_what_adds_to_a_kept_history_is_done_so_often_and_no_more(service_limite: Service) -> None:
+    session = await service_limite.entre(une_demande())
+    await service_limite.arreter_horloge(datetime.now(UTC))
+    profils = [(await modifier(service_limite, session, {"langue": ("en", "fr")[n % 2]})).status_code for n in range(31)]
+    assert profils == [200] * 30 + [429]
+    acceptation = {"cgu": {"accepte": True, "version": VERSION}}
+    acceptations = [
+        (await service_limite.appeler(session, "POST", "/v1/moi/acceptations", acceptation)).status_code for _ in range(6)
+    ]
+    assert acceptations == [200] * 5 + [429]
+    assert (await service_limite.moi(session))["langue"] == "fr"
 
 
 async def fil(service: Service, session: Corps, suite: str = "", **entetes: str) -> Corps:

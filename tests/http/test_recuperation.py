@@ -11,7 +11,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from msgspec import structs
 
+from app.settings import Settings
 from tests.builders import MOT_DE_PASSE, une_association, une_demande
 from tests.service import Service, champs_fautifs, porteur, publier, refus
 
@@ -417,16 +419,61 @@ async def test_a_client_asks_ten_times_a_quarter_of_an_hour_whatever_for(service
 async def test_what_a_send_limit_holds_back_leaves_when_it_may_and_lives_from_then(service_limite: Service) -> None:
     await a(service_limite, 0)
     await service_limite.actif(une_demande())
-    # The address was written to at this very instant: a minute must pass.
+    # What is asked by e-mail and by identifiant is counted apart, where it goes is not: a minute must pass.
+    await service_limite.recuperer(EMAIL)
     id = await service_limite.recuperer("ines.dupont")
+    assert await preuves(service_limite) == {EMAIL: 1}
     await a(service_limite, 59.999)
-    assert not await preuves(service_limite)
+    assert await preuves(service_limite) == {EMAIL: 1}
     await a(service_limite, 60)
     await service_limite.livrer()
-    assert await preuves(service_limite) == {EMAIL: 1}
+    assert await preuves(service_limite) == {EMAIL: 2}
     code = await service_limite.code(EMAIL)
     await a(service_limite, 60 + 3599)
     assert (await service_limite.reinitialiser(NEUF, id=id, code=code)).status_code == 200
+
+
+@pytest.mark.parametrize(("canal", "destination"), [("email", EMAIL), ("sms", MOBILE)])
+async def test_what_strangers_claim_of_a_destination_is_not_taken_from_its_holder(
+    service_limite: Service, canal: str, destination: str
+) -> None:
+    await a(service_limite, 0)
+    await service_limite.actif(une_demande(), canal)
+    etranger = await service_limite.entre(une_demande(email="autre@exemple.fr", identifiant="quelqu.un"))
+    # All that a sign-up, and an account that wants it for its own, may send there in a day.
+    livraisons = []
+    for n in range(1, 12):
+        await a(service_limite, n * 4500)
+        async with Service(service_limite.settings, adresse=f"198.51.100.{n}") as ailleurs:
+            livraisons.append((await ailleurs.inscrit(une_demande(activer_par=canal)))["activation"]["livraison"])
+    assert livraisons == ["en_file"] * 9 + ["retenu"] * 2
+    demande = {"canal": canal, "valeur": destination, "mot_de_passe": MOT_DE_PASSE}
+    etranger = await service_limite.connecte("quelqu.un", MOT_DE_PASSE)
+    reponse = await service_limite.appeler(etranger, "POST", "/v1/moi/contacts", demande)
+    assert refus(reponse) == (429, "trop_de_demandes")
+    # At this very instant, the holder's recovery leaves.
+    id = await service_limite.recuperer("ines.dupont")
+    await oublier(service_limite, EMAIL)
+    code = await service_limite.code(destination)
+    assert (await service_limite.reinitialiser(NEUF, id=id, code=code)).status_code == 200
+
+
+async def test_a_part_of_the_budget_of_sms_is_kept_for_holders(settings: Settings) -> None:
+    async with Service(structs.replace(settings, limits="on", sms_daily_budget=8)) as service:
+        await a(service, 0)
+        session = await service.entre(une_demande(), "sms")
+        livraisons = []
+        for n in range(6):
+            inscription = await service.inscrit(une_demande(telephone_mobile=f"061234560{n}", activer_par="sms"))
+            livraisons.append(inscription["activation"]["livraison"])
+        assert livraisons == ["en_file"] * 5 + ["retenu"]
+        await service.recuperer("ines.dupont", "sms")
+        assert "mot de passe" in (await service.messages(MOBILE))[0].texte
+        contact = {"canal": "sms", "valeur": "0612345698"}
+        assert (await service.appeler(session, "POST", "/v1/moi/contacts", contact)).status_code == 202
+        # To its end, which is everybody's.
+        contact["valeur"] = "0612345697"
+        assert refus(await service.appeler(session, "POST", "/v1/moi/contacts", contact)) == (429, "trop_de_demandes")
 
 
 async def test_an_account_has_five_codes_a_day_and_the_sixth_request_is_dropped(service_limite: Service) -> None:
