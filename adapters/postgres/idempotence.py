@@ -16,16 +16,7 @@ from domain.transaction import ReponseGardee, Reponses
 # A reservation outlives the longest request; after a crash the key is free again.
 RESERVATION, CONSERVATION = timedelta(seconds=30), timedelta(hours=24)
 
-# One row for a key, one for a request: of simultaneous ones, whichever of the two they share, one is inserted. What is over is
-# counted so as to be gone before.
-_PRENDRE = text(
-    """
-    with perimees as (delete from idempotence where (cle = :cle or demande = :demande) and expire_le <= horloge() returning cle)
-    insert into idempotence (cle, demande, prise, expire_le)
-    select :cle, :demande, :prise, horloge() + :duree where (select count(*) from perimees) >= 0
-    on conflict do nothing
-    """
-)
+_PRENDRE = text("select reserver(:cle, :demande, :prise, :duree)")
 # The request itself first: its author may have used the key for another, from an address where they now are.
 _VOIR = text(
     """
@@ -49,7 +40,7 @@ class PgIdempotence(Idempotence):
     async def prendre(self, cle: bytes, demande: bytes, prise: UUID) -> Prise | ReponseGardee:
         ordre = {"cle": cle, "demande": demande, "prise": prise, "duree": RESERVATION}
         async with traduire_pannes(), self._engine.connect() as connexion:
-            if (await connexion.execute(_PRENDRE, ordre)).rowcount == 1:
+            if (await connexion.execute(_PRENDRE, ordre)).scalar():
                 return Prise.LIBRE
             ligne = (await connexion.execute(_VOIR, {"cle": cle, "demande": demande})).one_or_none()
         if ligne is None or (ligne.statut is None and ligne.demande == demande):

@@ -39,7 +39,7 @@ _CLE = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "Rejouer sans risque : même clé et même corps, même réponse, pendant 24 h.",
+    "description": "Rejouer sans risque : même clé et même corps, même réponse pendant 24 h, d'où que l'on appelle.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     "example": "8f4d1c1e-6f0a-4f7e-9f57-0f2a3f6f2a11",
 }
