@@ -82,7 +82,8 @@ class Reglage(Struct, frozen=True, kw_only=True):
 class Regulateur:
     """Names what a request spends; nothing when limits are off. `client`: its address, by trusted proxies only (IPv6: /64).
 
-    What anybody spends of a destination by saying that it is theirs is not taken from who has proven it: each has its count.
+    What is spent by saying that a destination is one's own is not taken from those who have proven theirs, neither of the
+    destination nor of the address they share with strangers: each has its count.
     """
 
     def __init__(self, trousseau: Trousseau, reglage: Reglage) -> None:
@@ -94,13 +95,13 @@ class Regulateur:
         """One message to a destination that somebody says is theirs, or their guardian's."""
         if not self._reglage.actives:
             return []
-        limites = self._destination("pretendue", jeton.canal, jeton.destination)
+        limites = self._message("pretendue", jeton.canal, jeton.destination, jeton.compte_id, client)
         if jeton.canal == "email":
-            return limites + self._client("email/client", client, EMAIL_PAR_CLIENT)
-        if jeton.usage == "activation":
+            limites += self._client("email/client", client, EMAIL_PAR_CLIENT)
+        elif jeton.usage == "activation":
             part = max(1, self._reglage.sms_par_jour * SMS_DES_INSCRIPTIONS // 100)
             limites.append(self._limite("sms/jour/inscriptions", "", Fenetre(part, JOUR)))
-        return limites + self._sms(jeton.compte_id, client)
+        return limites
 
     def ouverture(self, jeton: Jeton, client: str) -> list[Limite]:
         """A new proof and its message."""
@@ -112,19 +113,17 @@ class Regulateur:
 
     def envoi_au_titulaire(self, canal: Canal, destination: str, compte: UUID, client: str) -> list[Limite]:
         """One message to a destination that its holder has proven."""
-        if not self._reglage.actives:
-            return []
-        return self._destination("prouvee", canal, destination) + (self._sms(compte, client) if canal == "sms" else [])
+        return self._message("prouvee", canal, destination, compte, client) if self._reglage.actives else []
 
-    def _destination(self, vue: str, canal: Canal, destination: str) -> list[Limite]:
-        return [self._limite(f"{canal}/{vue}", boite(destination), *ENVOIS_PAR_DESTINATION[canal])]
-
-    def _sms(self, compte: UUID, client: str) -> list[Limite]:
-        return [
-            self._limite("sms/compte", compte.hex, *SMS_PAR_COMPTE),
-            *self._client("sms/client", client, SMS_PAR_CLIENT),
-            self._limite("sms/jour", "", Fenetre(self._reglage.sms_par_jour, JOUR)),
-        ]
+    def _message(self, vue: str, canal: Canal, destination: str, compte: UUID, client: str) -> list[Limite]:
+        limites = [self._limite(f"{canal}/{vue}", boite(destination), *ENVOIS_PAR_DESTINATION[canal])]
+        if canal == "sms":
+            limites += [
+                self._limite("sms/compte", compte.hex, *SMS_PAR_COMPTE),
+                *self._client(f"sms/client/{vue}", client, SMS_PAR_CLIENT),
+                self._limite("sms/jour", "", Fenetre(self._reglage.sms_par_jour, JOUR)),
+            ]
+        return limites
 
     def code(self, compte: UUID) -> list[Limite]:
         """One new code, with its five tries, whatever the channel."""

@@ -60,7 +60,7 @@ def test_a_claimed_destination_and_a_proven_one_share_no_count_but_those_of_all(
     pretendu = {limite.cle: limite.fenetres for limite in regulateur.envoi(jeton, "192.0.2.10")}
     prouve = {
         limite.cle: limite.fenetres
-        for limite in regulateur.envoi_au_titulaire("sms", "+33612345678", UUID(int=2), "198.51.100.7")
+        for limite in regulateur.envoi_au_titulaire("sms", "+33612345678", UUID(int=2), "192.0.2.10")
     }
     [commun] = pretendu.keys() & prouve.keys()
     assert pretendu[commun] == (Fenetre(2000, 86_400),)
