@@ -6,33 +6,20 @@ TLS is never a matter of chance: a server that does not offer STARTTLS is a fail
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from contextlib import suppress
 from datetime import UTC, datetime
-from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
+from email.headerregistry import BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP as POLICY_SMTP
 from email.policy import Policy
-from typing import Literal
-from urllib.parse import unquote, urlsplit
 
 from aiosmtplib import SMTP, SMTPAuthenticationError, SMTPDataError, SMTPException, SMTPRecipientRefused, SMTPResponseException
-from msgspec import Struct
 
+from adapters.smtp_config import ADRESSE, SmtpConfig, adresse_expediteur
 from domain.message import EnvoiDiffere, EnvoiRefuse, Rendu
 from domain.ports import Expediteur
 
-Securite = Literal["starttls", "tls", "aucune"]
-
-_SCHEMES: dict[str, tuple[Securite, int]] = {
-    "smtp": ("starttls", 587),
-    "smtps": ("tls", 465),
-    "smtp+plain": ("aucune", 25),
-}
-_HOTE = re.compile(r"[A-Za-z0-9._:-]+")
-# One dot-atom and one domain: nothing that a header or a command could read as two addresses (LAB 21).
-_ADRESSE = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 # "Authentication required", said of a recipient: our configuration is at fault, not the address.
 _AUTHENTIFICATION_REQUISE = 530
 # Seconds left to the server to answer our QUIT: the message is already in its hands.
@@ -51,75 +38,16 @@ _HEADERS.map_to_type("list-unsubscribe", _UnfoldedHeader)
 POLICY = POLICY_SMTP.clone(header_factory=_HEADERS)
 
 
-class SmtpConfig(Struct, frozen=True):
-    """`expediteur`: the From header, as `Portail <noreply@exemple.fr>`. `delai`: seconds for one message, all told."""
-
-    host: str
-    port: int
-    securite: Securite
-    utilisateur: str | None
-    mot_de_passe: str | None
-    expediteur: str
-    delai: float = 10.0
-    tls_context: ssl.SSLContext | None = None
-
-    def __post_init__(self) -> None:
-        _adresse_expediteur(self.expediteur)
-
-    def __repr__(self) -> str:
-        return f"SmtpConfig(host={self.host!r}, port={self.port}, securite={self.securite!r})"
-
-
-def lire_url(url: str, expediteur: str) -> SmtpConfig:
-    """`smtp://user:password@host:port` (STARTTLS required), `smtps://` (TLS from the start) or `smtp+plain://` (no TLS).
-
-    Credentials are percent-encoded, or left out; the port is 587, 465 or 25 by default. Anything else is a ValueError, which
-    quotes nothing of the URL.
-    """
-    lue = _lire(url)
-    if lue is None:
-        raise ValueError("SMTP URL: smtp://, smtps:// or smtp+plain://, then [user:password@]host[:port], percent-encoded")
-    return SmtpConfig(*lue, expediteur)
-
-
-def _lire(url: str) -> tuple[str, int, Securite, str | None, str | None] | None:
-    # urllib's errors quote what they could not read, be it a piece of the password: they stop here.
-    try:
-        parties = urlsplit(url)
-        securite, port_usuel = _SCHEMES[parties.scheme]
-        port = port_usuel if parties.port is None else parties.port
-        utilisateur, mot_de_passe = _decoder(parties.username), _decoder(parties.password)
-    except (ValueError, KeyError):
-        return None
-    host = parties.hostname or ""
-    surplus = parties.path.strip("/") or parties.query or parties.fragment
-    if surplus or not port or not _HOTE.fullmatch(host) or (utilisateur is None) != (mot_de_passe is None):
-        return None
-    return host, port, securite, utilisateur, mot_de_passe
-
-
-def _decoder(texte: str | None) -> str | None:
-    return unquote(texte, errors="strict") if texte else None
-
-
-def _adresse_expediteur(expediteur: str) -> Address:
-    nom, _, adresse = expediteur.strip().removesuffix(">").rpartition("<")
-    if not _ADRESSE.fullmatch(adresse):
-        raise ValueError("From: one address, such as Portail <noreply@exemple.fr>")
-    local, _, domaine = adresse.partition("@")
-    return Address(nom.strip(' "'), local, domaine)
-
-
 class SmtpSender(Expediteur):
     """Reasons: `smtp_` and a reply code, or `smtp_adresse`, `_auth`, `_connexion`, `_delai`, `_reponse`, `_tls`."""
 
     def __init__(self, config: SmtpConfig) -> None:
         self._config = config
-        self._de = _adresse_expediteur(config.expediteur)
+        self._de = adresse_expediteur(config.expediteur)
         self._tls = None if config.securite == "aucune" else config.tls_context or ssl.create_default_context()
 
     async def envoyer(self, rendu: Rendu) -> None:
-        if not _ADRESSE.fullmatch(rendu.destination):
+        if not ADRESSE.fullmatch(rendu.destination):
             raise EnvoiRefuse("smtp_adresse")
         message = self._message(rendu).as_bytes()
         client = self._client()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from litestar import Litestar
 from litestar.types import ASGIApp
@@ -23,6 +22,7 @@ from adapters.gabarits import JinjaGabarits
 from adapters.jetons_acces import JoseJetonsAcces
 from adapters.mailbox import FileMailbox
 from adapters.passwords import PasslibHasher
+from adapters.postgres.adresse import role
 from adapters.postgres.connexions import PgConnexions
 from adapters.postgres.conservation import PgConservation
 from adapters.postgres.disponibilites import PgDisponibilites
@@ -35,7 +35,8 @@ from adapters.postgres.recuperations import PgRecuperations
 from adapters.postgres.schema import PgSante, migrer
 from adapters.postgres.signaux import PgSignaux
 from adapters.postgres.store import PgStore, moteur
-from adapters.smtp import SmtpSender, lire_url
+from adapters.smtp import SmtpSender
+from adapters.smtp_config import lire_url
 from adapters.strength import ZxcvbnEstimateur
 from adapters.system import RealSystem
 from adapters.twilio_sms import TwilioConfig, TwilioSender
@@ -229,6 +230,15 @@ def _avant_l_arret(action: Callable[[], None]) -> None:
         signal.signal(signal.SIGTERM, lambda numero, cadre: (loop.call_soon_threadsafe(action), prevu(numero, cadre)))
 
 
+async def ausculter(settings: Settings) -> None:
+    """Looks at the database once; what is wrong with it is in the log."""
+    engine = moteur(_url(settings), 1)
+    try:
+        await PgSante(engine).prete()
+    finally:
+        await engine.dispose()
+
+
 async def conserver(settings: Settings, *, simuler: bool) -> Mapping[str, int]:
     """The retention rules, once: how many rows each of them concerned."""
     engine = moteur(_url(settings), 1)
@@ -258,10 +268,10 @@ async def fermer(expediteurs: Mapping[Canal, Expediteur]) -> None:
 async def migrer_base(settings: Settings, version: str = "head") -> None:
     """As the schema's owner; the application's role, when it is another, is granted what it needs."""
     proprietaire = settings.database_owner_url or _url(settings)
-    role, owner = urlsplit(_url(settings)).username, urlsplit(proprietaire).username
+    application, owner = role(_url(settings)), role(proprietaire)
     engine = moteur(proprietaire, 1)
     try:
-        await migrer(engine, role if role != owner else None, version)
+        await migrer(engine, application if application != owner else None, version)
     finally:
         await engine.dispose()
 

@@ -9,7 +9,7 @@ import asyncpg
 from sqlalchemy import TextClause
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
-from adapters.postgres.delais import COMMANDE, CONNEXION
+from adapters.postgres.adresse import reglages
 from adapters.postgres.pannes import traduire_pannes
 
 
@@ -21,14 +21,7 @@ class Lectures:
         self._pool: asyncpg.Pool
 
     async def __aenter__(self) -> Self:
-        self._pool = await asyncpg.create_pool(
-            self._url,
-            min_size=0,
-            max_size=self._taille,
-            timeout=CONNEXION,
-            command_timeout=COMMANDE,
-            reset=_rien_a_remettre,
-        )
+        self._pool = await asyncpg.create_pool(**reglages(self._url), min_size=0, max_size=self._taille, reset=_rien_a_remettre)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +16,11 @@ from domain.erreurs import Indisponible
 from domain.ports import Sante
 
 _DOSSIER = Path(__file__).parents[2] / "alembic"
+# Seconds a probe waits: a load balancer's own patience is short.
+_SONDE = 2.0
 _VERROU = 0x636F6D70746F6972  # "comptoir"
+
+_journal = logging.getLogger("comptoir.base")
 
 # The application's role reads and writes rows; it neither alters the schema nor rewrites the legal ledger.
 _DROITS = """
@@ -29,7 +35,7 @@ _DROITS = """
 
 async def migrer(proprietaire: AsyncEngine, role: str | None, version: str = "head") -> None:
     """Brings the schema to `version` as its owner, then grants `role` (the application's, when it is another) what it needs."""
-    async with proprietaire.begin() as connexion:
+    async with traduire_pannes(), proprietaire.begin() as connexion:
         await connexion.execute(text(f"select pg_advisory_xact_lock({_VERROU})"))
         if version == "head" and await connexion.run_sync(_a_jour, role):
             return
@@ -73,13 +79,37 @@ def derniere_version() -> str:
 
 
 class PgSante(Sante):
+    """Why the service is not ready is in the log, at each change: here the schema, in `pannes` the database."""
+
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._a_jour = True
+        self._sonde: asyncio.Task[bool] | None = None
 
     async def prete(self) -> bool:
+        """Within a probe's time. A look that the database keeps waiting goes on by itself, and the next probes wait for it."""
+        if self._sonde is None or self._sonde.done():
+            self._sonde = asyncio.create_task(self._regarder(), name="sonde")
+        sonde = self._sonde
+        await asyncio.wait({sonde}, timeout=_SONDE)
+        return sonde.done() and sonde.result()
+
+    async def _regarder(self) -> bool:
         try:
             async with traduire_pannes(), self._engine.connect() as connexion:
-                return await connexion.run_sync(_revision) >= derniere_version()
-        # No schema yet, or no right to it.
-        except (Indisponible, ProgrammingError):
+                version = await connexion.run_sync(_revision)
+        except Indisponible:
             return False
+        # No schema yet, or no right to it.
+        except ProgrammingError:
+            version = ""
+        self._dire(version)
+        return self._a_jour
+
+    def _dire(self, version: str) -> None:
+        avant, self._a_jour = self._a_jour, version >= derniere_version()
+        if avant and not self._a_jour:
+            versions = {"version": version, "attendue": derniere_version()}
+            _journal.warning("schéma absent, ancien ou interdit : lancer « comptoir migrate »", extra=versions)
+        elif self._a_jour and not avant:
+            _journal.info("schéma à jour")

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import asyncpg
 
-from adapters.postgres.delais import COMMANDE, CONNEXION
+from adapters.postgres.adresse import reglages
+from adapters.postgres.pannes import ETAT
 from domain.ports import Abonnement, Signaux
 
 CANAL = "comptoir"
 # Between two attempts to listen again, and between two proofs that the connection still lives, in seconds.
 REPRISE, BATTEMENT = 1.0, 30.0
-
-_journal = logging.getLogger("comptoir.signaux")
 
 
 class _Abonne(Abonnement):
@@ -73,12 +71,12 @@ class PgSignaux(Signaux):
         while True:
             try:
                 await self._une_connexion()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                _journal.warning("écoute interrompue, reprise dans %s s", REPRISE)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as panne:
+                ETAT.panne(panne)
             await asyncio.sleep(REPRISE)
 
     async def _une_connexion(self) -> None:
-        connexion = await asyncpg.connect(self._url, timeout=CONNEXION, command_timeout=COMMANDE)
+        connexion = await asyncpg.connect(**reglages(self._url))
         try:
             await connexion.add_listener(CANAL, self._recevoir)
             # What was said while nobody listened is lost: let every waiter look again.
@@ -86,6 +84,7 @@ class PgSignaux(Signaux):
             while True:
                 await asyncio.sleep(BATTEMENT)
                 await connexion.execute("select 1")
+                ETAT.reponse()
         finally:
             connexion.terminate()
 

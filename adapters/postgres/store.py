@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import URL, event, make_url
+import asyncpg
+from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from adapters.postgres.adresse import reglages
 from adapters.postgres.avis import PgAvis
 from adapters.postgres.comptes import PgComptes
-from adapters.postgres.delais import ATTENTE, COMMANDE, CONNEXION
+from adapters.postgres.delais import ATTENTE
 from adapters.postgres.idempotence import PgReponses
 from adapters.postgres.jetons import PgJetons
 from adapters.postgres.limites import PgLimites
@@ -28,15 +31,16 @@ from domain.transaction import Store, Transaction
 
 
 def moteur(url: str, taille: int) -> AsyncEngine:
-    """`url`: `postgresql://…` (libpq's form, `?host=` for a socket folder). `taille`: connections at most."""
+    """`taille`: connections at most."""
     engine = create_async_engine(
-        _dialecte(url),
+        "postgresql+asyncpg://",
+        # The driver reads the URL, not SQLAlchemy: options have other names there.
+        async_creator=partial(asyncpg.connect, **reglages(url)),
         pool_size=taille,
         max_overflow=0,
         pool_timeout=ATTENTE,
         # An error's text would otherwise carry the statement's parameters: names, addresses.
         hide_parameters=True,
-        connect_args={"timeout": CONNEXION, "command_timeout": COMMANDE},
     )
     event.listen(engine.sync_engine, "checkout", _exiger_ouverte)
     return engine
@@ -46,10 +50,6 @@ def _exiger_ouverte(connexion: Any, *_: object) -> None:
     """The pool replaces a connection that the server has closed: the driver knows, without the round trip of a ping."""
     if connexion.driver_connection.is_closed():
         raise DisconnectionError
-
-
-def _dialecte(url: str) -> URL:
-    return make_url(url).set(drivername="postgresql+asyncpg")
 
 
 class PgStore(Store):

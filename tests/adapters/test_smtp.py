@@ -7,12 +7,10 @@ import email
 import email.policy
 import ssl
 import traceback
-from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
@@ -20,10 +18,11 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from aiosmtplib.email import quote_address
 from msgspec import structs
-from nacl.signing import SigningKey
 
-from adapters.smtp import SmtpConfig, SmtpSender, lire_url
+from adapters.smtp import SmtpSender
+from adapters.smtp_config import SmtpConfig, lire_url
 from domain.message import EnvoiDiffere, EnvoiRefuse, Rendu
+from tests.certificat import certificat
 
 EXPEDITEUR = "Portail Numérique <noreply@exemple.fr>"
 UTILISATEUR, MOT_DE_PASSE = "portail", "p@ss:w/ord%é"
@@ -37,45 +36,15 @@ RENDU = Rendu(
 )
 
 
-# --- a certificate, made without any tool: DER by hand, signed with Ed25519
-
-
-def _der(balise: int, *contenus: bytes) -> bytes:
-    corps = b"".join(contenus)
-    taille = bytes([len(corps)]) if len(corps) < 128 else b"\x82" + len(corps).to_bytes(2, "big")
-    return bytes([balise]) + taille + corps
-
-
-def _pem(nom: str, der: bytes) -> str:
-    return f"-----BEGIN {nom}-----\n{b64encode(der).decode()}\n-----END {nom}-----\n"
-
-
-def _certificat() -> tuple[str, str]:
-    """A self-signed certificate for 127.0.0.1, good for two days, and its key: both PEM."""
-    cle = SigningKey.generate()
-    ed25519 = _der(0x30, _der(0x06, b"\x2b\x65\x70"))
-    nom = _der(0x30, _der(0x31, _der(0x30, _der(0x06, b"\x55\x04\x03"), _der(0x0C, b"test"))))
-    dates = (datetime.now(UTC) + timedelta(days=d) for d in (-1, 1))
-    validite = _der(0x30, *(_der(0x17, date.strftime("%y%m%d%H%M%SZ").encode()) for date in dates))
-    public = _der(0x30, ed25519, _der(0x03, b"\0" + bytes(cle.verify_key)))
-    adresse = _der(0x30, _der(0x87, ip_address("127.0.0.1").packed))
-    extensions = _der(0xA3, _der(0x30, _der(0x30, _der(0x06, b"\x55\x1d\x11"), _der(0x04, adresse))))
-    version, serie = _der(0xA0, _der(0x02, b"\x02")), _der(0x02, b"\x01")
-    corps = _der(0x30, version, serie, ed25519, nom, validite, nom, public, extensions)
-    certificat = _der(0x30, corps, ed25519, _der(0x03, b"\0" + cle.sign(corps).signature))
-    prive = _der(0x30, _der(0x02, b"\0"), ed25519, _der(0x04, _der(0x04, bytes(cle))))
-    return _pem("CERTIFICATE", certificat), _pem("PRIVATE KEY", prive)
-
-
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """The server's context, and that of a client who trusts it."""
-    certificat, cle = _certificat()
+    public, cle = certificat()
     fichier = tmp_path_factory.mktemp("tls") / "serveur.pem"
-    fichier.write_text(certificat + cle)
+    fichier.write_text(public + cle)
     serveur = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serveur.load_cert_chain(fichier)
-    return serveur, ssl.create_default_context(cadata=certificat)
+    return serveur, ssl.create_default_context(cadata=public)
 
 
 # --- a real server
