@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from app.usecases.recuperations import Recuperateur
-from domain.activation import CANAUX, Canal
+from domain.activation import CANAUX, Canal, Livraison
 from domain.erreurs import Indisponible
 from domain.jetons import CleRetiree
 from domain.message import BAIL, TENTATIVES_INTERNES, EnvoiDiffere, EnvoiRefuse, Message, delai
@@ -37,6 +37,7 @@ class Distribution:
         self._file, self._gabarits, self._expediteurs = file, gabarits, expediteurs
         self._signaux, self._conservation, self._systeme = signaux, conservation, systeme
         self._recuperateur = recuperateur
+        self._en_panne: set[Canal] = set()
 
     async def servir(self) -> None:
         """Until cancelled, or until the service stops; the message in hand is marked first."""
@@ -71,6 +72,8 @@ class Distribution:
         self, sujet: str, tour: Callable[[], Awaitable[bool]], prochaine: Callable[[], Awaitable[float | None]]
     ) -> None:
         """`tour` as long as there is something to do, then at the next news, or when something is due."""
+        connue: type[Exception] | None = None
+        reprise = _REPRISE
         with self._signaux.ecouter(sujet) as abonnement:
             while True:
                 try:
@@ -78,44 +81,55 @@ class Distribution:
                         prochain = await prochaine()
                         if not await abonnement.nouvelle(_VEILLE if prochain is None else min(max(prochain, _REPIT), _VEILLE)):
                             return
+                    connue, reprise = None, _REPRISE
                 except Indisponible as panne:
                     await asyncio.sleep(panne.attendre)
-                except Exception:
-                    # A lane that died would leave every message waiting, and nobody would know.
-                    _journal.exception("voie en panne", extra={"sujet": sujet})
-                    await asyncio.sleep(_REPRISE)
+                except Exception as faute:
+                    # A lane that died would leave every message waiting, and nobody would know; nor read a trace a second.
+                    if type(faute) is not connue:
+                        _journal.exception("voie en panne", extra={"sujet": sujet})
+                    connue = type(faute)
+                    await asyncio.sleep(reprise)
+                    reprise = min(2 * reprise, _VEILLE)
 
     async def _traiter(self, message: Message) -> None:
         if message.perime:
-            await self._file.abandonner(message.id, "expire", "echec_expire")
+            await self._abandonner(message, "expire", "echec_expire")
             return
         try:
             await self._expediteurs[message.canal].envoyer(self._gabarits.rendre(message))
         except EnvoiRefuse as refus:
-            await self._abandonner(message, refus.motif)
+            await self._abandonner(message, refus.motif, "echec_destinataire")
         except EnvoiDiffere as report:
             await self._differer(message, report.motif, report.attendre)
         except CleRetiree:
-            await self._file.abandonner(message.id, "cle_retiree", "echec_expire")
+            await self._abandonner(message, "cle_retiree", "echec_expire")
         except Exception:
             await self._fauter(message)
         else:
+            self._en_panne.discard(message.canal)
             await self._file.envoye(message.id)
 
-    async def _abandonner(self, message: Message, motif: str) -> None:
-        _journal.warning("message refusé", extra={"message_id": str(message.id), "canal": message.canal, "motif": motif})
-        await self._file.abandonner(message.id, motif, "echec_destinataire")
+    async def _abandonner(self, message: Message, motif: str, livraison: Livraison) -> None:
+        _journal.warning("message abandonné", extra=_reperes(message, motif))
+        await self._file.abandonner(message.id, motif, livraison)
 
     async def _differer(self, message: Message, motif: str, demande: float | None) -> None:
         attendre = max(demande or 0.0, delai(message.tentatives, self._systeme.alea()))
-        _journal.info("message différé", extra={"message_id": str(message.id), "canal": message.canal, "motif": motif})
+        # The first of a row asks for attention, the next ones say no more.
+        _journal.log(
+            logging.INFO if message.canal in self._en_panne else logging.WARNING,
+            "message différé",
+            extra=_reperes(message, motif),
+        )
+        self._en_panne.add(message.canal)
         await self._file.differer(message.id, motif, attendre)
 
     async def _fauter(self, message: Message) -> None:
         """A message that cannot be rendered, or a fault of ours: set aside after a few tries, never in the others' way."""
         _journal.exception("message fautif", extra={"message_id": str(message.id), "canal": message.canal})
         if message.tentatives >= TENTATIVES_INTERNES:
-            await self._file.abandonner(message.id, "interne", "echec_interne")
+            await self._abandonner(message, "interne", "echec_interne")
         else:
             await self._file.differer(message.id, "interne", delai(message.tentatives, self._systeme.alea()))
 
@@ -128,3 +142,7 @@ class Distribution:
             except Exception:
                 _journal.exception("conservation en panne")
             await asyncio.sleep(_CONSERVATION)
+
+
+def _reperes(message: Message, motif: str) -> dict[str, str]:
+    return {"message_id": str(message.id), "canal": message.canal, "motif": motif}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -17,6 +19,7 @@ from app.settings import Settings
 from domain.message import TENTATIVES_INTERNES
 from tests.builders import Corps, une_demande
 from tests.fournisseurs import BoiteSmtp, FauxTwilio, boite_smtp, faux_twilio
+from tests.recueil import Recueil
 from tests.service import Service
 
 MINUTE, HEURE = timedelta(minutes=1), timedelta(hours=1)
@@ -219,6 +222,42 @@ async def test_an_expired_code_is_not_sent(
     await service.avancer(duree)
     await service.livrer()
     assert (boite.recus, twilio.recus, await livraison(service, inscription)) == ([], [], "echec_expire")
+
+
+async def test_the_log_tells_a_provider_that_goes_away_once_and_each_message_that_is_lost(
+    service: Service, boite: BoiteSmtp, recueil: Recueil
+) -> None:
+    boite.reponse = "451 4.3.0 broken"
+    for n in range(2):
+        await inscrit_par(service, "email", email=f"n{n}@exemple.fr")
+    await service.livrer()
+    assert Counter(dits(recueil)) == {("WARNING", "message différé", "smtp_451"): 1, ("INFO", "message différé", "smtp_451"): 1}
+    await service.avancer(25 * HEURE)
+    recueil.lignes.clear()
+    await service.livrer()
+    assert dits(recueil) == [("WARNING", "message abandonné", "expire")] * 2
+    # Away again after a return: told again.
+    for reponse, niveau in (("250 OK", None), ("451 4.3.0 broken", "WARNING")):
+        boite.reponse = reponse
+        recueil.lignes.clear()
+        await inscrit_par(service, "email", email=f"{niveau}@exemple.fr")
+        await service.livrer()
+        assert [n for n, *_ in dits(recueil)] == ([niveau] if niveau else [])
+
+
+async def test_the_log_tells_a_message_whose_key_was_dropped(
+    service: Service, settings_reels: Settings, recueil: Recueil
+) -> None:
+    await inscrit_par(service, "email")
+    autre = "autre:" + b64encode(bytes(32)).decode()
+    async with Service(structs.replace(settings_reels, secret_keys=autre)) as apres:
+        await apres.livrer()
+    assert dits(recueil) == [("WARNING", "message abandonné", "cle_retiree")]
+
+
+def dits(recueil: Recueil) -> list[tuple[str, str, str]]:
+    evenements = [json.loads(ligne) for ligne in recueil.lignes if '"comptoir.distribution"' in ligne]
+    return [(e["niveau"], e["message"], e["motif"]) for e in evenements]
 
 
 async def test_nothing_leaves_to_an_address_that_was_corrected_meanwhile(service: Service, boite: BoiteSmtp) -> None:

@@ -3,9 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import json
+
+import pytest
 
 from tests.builders import une_demande
+from tests.recueil import Recueil
 from tests.service import Service
+
+
+async def test_a_lane_that_goes_on_meeting_a_fault_writes_one_trace(
+    service: Service, recueil: Recueil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("app.usecases.distribution._REPRISE", 0.001)
+    monkeypatch.setattr("app.usecases.distribution._VEILLE", 0.004)
+    await service.sql.execute("alter table outbox rename to ailleurs")
+    dormir = asyncio.sleep
+
+    async def compter(duree: float) -> None:
+        pauses.append(duree)
+        await dormir(duree)
+
+    monkeypatch.setattr(asyncio, "sleep", compter)
+    travail = asyncio.ensure_future(service.distribution.servir())
+    try:
+        async with asyncio.timeout(10):
+            while len(pauses) < 10:
+                await dormir(0.01)
+    finally:
+        travail.cancel()
+        await asyncio.gather(travail, return_exceptions=True)
+    traces = [e for e in map(json.loads, recueil.lignes) if e["message"] == "voie en panne"]
+    assert sorted(e["sujet"] for e in traces) == ["message.email", "message.sms"]
+    assert {0.001, 0.002, 0.004} <= set(pauses)
 
 
 async def test_a_lane_that_meets_a_fault_goes_on_with_the_messages_that_come_after(service: Service) -> None:
