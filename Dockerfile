@@ -17,7 +17,8 @@ ENV PATH=/srv/comptoir/.venv/bin:$PATH \
     COMPTOIR_HOST=0.0.0.0
 USER 10001
 EXPOSE 8000
+# Only `serve` listens; the other roles live as long as their process does.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-  CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ.get('COMPTOIR_PORT', 8000)}/sante/vivant\", timeout=2)"]
+  CMD ["python", "-c", "import os, urllib.request as u; b'serve' in open('/proc/1/cmdline', 'rb').read().split(b'\\0') and u.urlopen(f\"http://127.0.0.1:{os.environ.get('COMPTOIR_PORT', 8000)}/sante/vivant\", timeout=2)"]
 ENTRYPOINT ["comptoir"]
 CMD ["serve"]

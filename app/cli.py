@@ -20,8 +20,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+from app import __version__
 from app.journal import CONFIGURATION
 from app.settings import PREFIXE, ConfigurationInvalide, Settings, charger, inconnues
+from domain.erreurs import Indisponible
 
 # Seconds a process gets to answer what it has begun.
 _ARRET = 15
@@ -29,13 +31,15 @@ _ARRET = 15
 
 def main(arguments: list[str] | None = None) -> int:
     options = _analyseur().parse_args(arguments)
+    # Only processes that last keep a log; the others say what they have to say.
+    logging.getLogger("comptoir").addHandler(logging.NullHandler())
+    for nom in inconnues(os.environ):
+        print(f"comptoir: {nom} means nothing to this version", file=sys.stderr)
     try:
-        settings = charger(os.environ)
+        settings = charger(os.environ, options.commande)
     except ConfigurationInvalide as faute:
         print("comptoir: the configuration is not valid:", *faute.fautes, sep="\n  ", file=sys.stderr)
         return 2
-    for nom in inconnues(os.environ):
-        print(f"comptoir: {nom} means nothing to this version", file=sys.stderr)
     commandes = {
         "serve": _serve,
         "worker": _worker,
@@ -45,7 +49,13 @@ def main(arguments: list[str] | None = None) -> int:
         "demo": _demo,
         "openapi": _openapi,
     }
-    return commandes[options.commande](settings, options)
+    try:
+        return commandes[options.commande](settings, options)
+    except Indisponible as panne:
+        cause = panne.__cause__
+        premiere = str(cause).partition("\n")[0]
+        print(f"comptoir: the database does not answer: {type(cause).__name__} {premiere}", file=sys.stderr)
+        return 1
 
 
 def application() -> object:
@@ -69,6 +79,7 @@ def simulateur() -> object:
 
 def _analyseur() -> argparse.ArgumentParser:
     analyseur = argparse.ArgumentParser(prog="comptoir", description="The account service of a public portal.")
+    analyseur.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commandes = analyseur.add_subparsers(dest="commande", required=True)
     commandes.add_parser("serve", help="the API, with the delivery worker and, without a database URL, PostgreSQL itself")
     commandes.add_parser("worker", help="the delivery worker by itself; as many as you like")
@@ -87,13 +98,19 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
     from granian.constants import HTTPModes, Interfaces, Loops
     from granian.http import HTTP1Settings
 
-    if not _libre(settings.host, settings.port):
-        print(f"comptoir: {settings.host}:{settings.port} is already in use", file=sys.stderr)
+    empechement = _empechement(settings.host, settings.port)
+    if empechement:
+        print(f"comptoir: cannot listen: {empechement}", file=sys.stderr)
         return 1
     _precharger()
+    from app.composition import ausculter, migrer_base
+
     with _base(settings) as base, _simulateur_a_cote(base) as simulateur_pret:
-        if not base.production:
-            asyncio.run(_migrer(base))
+        if base.production:
+            logging.config.dictConfig(CONFIGURATION)
+            asyncio.run(ausculter(base))
+        else:
+            asyncio.run(migrer_base(base))
         simulateur_pret()
         print(f"comptoir: listening on http://{base.host}:{base.port} (API pages: /docs)", file=sys.stderr)
         if not base.production:
@@ -128,7 +145,7 @@ def _simulateur_a_cote(settings: Settings) -> Iterator[Callable[[], None]]:
     if not settings.simule:
         yield lambda: None
         return
-    if not _libre("127.0.0.1", settings.simulator_port):
+    if _empechement("127.0.0.1", settings.simulator_port):
         print(f"comptoir: port {settings.simulator_port} is in use, no FranceConnect to try the service on", file=sys.stderr)
         yield lambda: None
         return
@@ -184,24 +201,26 @@ def _precharger() -> None:
     gc.enable()
 
 
-def _libre(host: str, port: int) -> bool:
-    """The server's processes share their port, and would as readily share it with a server that already runs."""
+def _empechement(host: str, port: int) -> str | None:
+    """Why nobody can listen there: the server's processes share their port, and would as readily with another server."""
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
-    except OSError:
-        return False
-    return True
+    except OSError as faute:
+        return faute.strerror
+    return None
 
 
 def _worker(settings: Settings, _: argparse.Namespace) -> int:
-    from app.composition import servir_messages
+    from app.composition import ausculter, servir_messages
 
     logging.config.dictConfig(CONFIGURATION)
 
     async def servir(base: Settings) -> None:
+        await ausculter(base)
         tache = asyncio.ensure_future(servir_messages(base))
         for signal_ in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signal_, tache.cancel)
+        print("comptoir: delivering messages", file=sys.stderr)
         with suppress(asyncio.CancelledError):
             await tache
 
@@ -211,15 +230,11 @@ def _worker(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _migrate(settings: Settings, _: argparse.Namespace) -> int:
-    with _base(settings) as base:
-        asyncio.run(_migrer(base))
-    return 0
-
-
-async def _migrer(settings: Settings) -> None:
     from app.composition import migrer_base
 
-    await migrer_base(settings)
+    with _base(settings) as base:
+        asyncio.run(migrer_base(base))
+    return 0
 
 
 def _retention(settings: Settings, options: argparse.Namespace) -> int:

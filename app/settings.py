@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import secrets
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
+from adapters.postgres import adresse
+from adapters.smtp_config import adresse_expediteur, lire_serveur
 from domain.jetons import Cle
 
 PREFIXE = "COMPTOIR_"
 CLE_MIN = 32
+# What production demands of the commands that do not serve; it demands everything of the others.
+_BESOINS: dict[str, tuple[str, ...]] = {"migrate": ("database_url",), "retention": ("database_url",), "openapi": ()}
+# Scheme and authority, nothing else; an application's scheme is one too (capacitor://localhost).
+_ORIGINE = re.compile(r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.IGNORECASE)
 
 
 class ConfigurationInvalide(Exception):
@@ -38,7 +45,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: Port = 8000
     processes: Annotated[int, Meta(ge=1, le=64)] = 1
-    public_url: str = "http://localhost:8000"
+    public_url: str | None = None
     service_name: str = "Comptoir"
     data_dir: str = "./var"
     database_url: str | None = None
@@ -77,7 +84,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def origine(self) -> str:
-        return self.public_url.rstrip("/")
+        return (self.public_url or f"http://localhost:{self.port}").rstrip("/")
 
     @property
     def proxys(self) -> list[IPv4Network | IPv6Network]:
@@ -85,8 +92,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def origines_cors(self) -> list[str]:
-        # A browser sends no final slash.
-        return [o.rstrip("/") for o in _liste(self.cors_origins)]
+        # As a browser sends them.
+        return [o.rstrip("/").lower() for o in _liste(self.cors_origins)]
 
     @property
     def retours(self) -> list[str]:
@@ -111,8 +118,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         return f"Settings(env={self.env!r})"
 
 
-def charger(environ: Mapping[str, str]) -> Settings:
-    """Refuses with `ConfigurationInvalide`, every fault in it."""
+def charger(environ: Mapping[str, str], commande: str = "serve") -> Settings:
+    """Refuses with `ConfigurationInvalide`, every fault in it; `commande`: of what is missing, only what this one needs."""
     fautes: list[str] = []
     brut = _lire(environ, fautes)
     valeurs: dict[str, Any] = {}
@@ -121,11 +128,11 @@ def charger(environ: Mapping[str, str]) -> Settings:
             try:
                 valeurs[champ.name] = msgspec.convert(brut[champ.name], champ.type, strict=False)
             except msgspec.ValidationError as faute:
-                fautes.append(f"{_nom(champ.name)}: {faute}")
+                fautes.append(f"{_nom(champ.name)}: {_attendu(champ.type) or faute}")
     settings = Settings(**valeurs)
     fautes += _fautes(settings)
     if settings.production:
-        fautes += _fautes_de_production(settings)
+        fautes += _fautes_de_production(settings, _BESOINS.get(commande))
     if fautes:
         raise ConfigurationInvalide(fautes)
     return settings
@@ -191,7 +198,7 @@ def _lire(environ: Mapping[str, str], fautes: list[str]) -> dict[str, str]:
 
 def _fautes(s: Settings) -> list[str]:
     fautes = []
-    if not _origine(s.public_url):
+    if not _origine(s.origine, "http", "https"):
         fautes.append(f"{_nom('public_url')}: an origin is expected, such as https://compte.exemple.fr")
     fautes += [f"{_nom('cors_origins')}: {o!r} is not an origin" for o in s.origines_cors if not _origine(o)]
     fautes += [f"{_nom('return_urls')}: {r!r} is not an absolute address" for r in _liste(s.return_urls) if not _absolue(r)]
@@ -209,10 +216,12 @@ def _fautes(s: Settings) -> list[str]:
                 f"{_nom('secret_keys')}: id:base64,id:base64 is expected, distinct ids, {CLE_MIN} bytes each at least"
             )
     for nom in ("database_url", "database_owner_url"):
-        if not (getattr(s, nom) or "postgresql://").startswith(("postgresql://", "postgres://")):
-            fautes.append(f"{_nom(nom)}: postgresql://… is expected")
-    if not (s.smtp_url or "smtp://").startswith(("smtp://", "smtps://", "smtp+plain://")):
-        fautes.append(f"{_nom('smtp_url')}: smtp://, smtps:// or smtp+plain:// is expected")
+        fautes += [f"{_nom(nom)}: {faute}" for faute in adresse.fautes(getattr(s, nom) or "postgresql://")]
+    for nom, lire in (("smtp_url", lire_serveur), ("mail_from", adresse_expediteur)):
+        try:
+            _ = getattr(s, nom) is None or lire(getattr(s, nom))
+        except ValueError as faute:
+            fautes.append(f"{_nom(nom)}: {faute}")
     if (s.smtp_url is None) != (s.mail_from is None):
         fautes.append(f"{_nom('smtp_url')} and {_nom('mail_from')} go together")
     if len({v is None for v in (s.twilio_account_sid, s.twilio_auth_token, s.twilio_from)}) > 1:
@@ -246,8 +255,12 @@ def _absolue(adresse: str) -> bool:
     )
 
 
-def _fautes_de_production(s: Settings) -> list[str]:
-    """Production starts on no development default."""
+def _attendu(type_: object) -> str | None:
+    return f"one of {', '.join(get_args(type_))} is expected" if get_origin(type_) is Literal else None
+
+
+def _fautes_de_production(s: Settings, besoins: tuple[str, ...] | None) -> list[str]:
+    """Production starts on no development default. `besoins`: all when None."""
     return [
         f"{_nom(nom)}: {pourquoi}"
         for nom, faute, pourquoi in (
@@ -256,10 +269,10 @@ def _fautes_de_production(s: Settings) -> list[str]:
             ("smtp_url", s.smtp_url is None, "required in production (no mailbox there)"),
             ("twilio_account_sid", not s.twilio, "required in production (no mailbox there)"),
             ("limits", s.limits == "off", "cannot be off in production"),
-            ("public_url", not s.public_url.startswith("https://"), "must be https in production"),
+            ("public_url", not s.origine.startswith("https://"), "required in production, in https"),
             ("return_urls", any(r.startswith("http://") for r in _liste(s.return_urls)), "must be https in production"),
         )
-        if faute
+        if faute and (besoins is None or nom in besoins)
     ]
 
 
@@ -271,10 +284,7 @@ def _liste(texte: str) -> list[str]:
     return [morceau.strip() for morceau in texte.split(",") if morceau.strip()]
 
 
-def _origine(url: str) -> bool:
-    """Scheme and authority, nothing else."""
-    try:
-        lue = urlsplit(url)
-        return lue.scheme in ("http", "https") and bool(lue.hostname) and f"{lue.scheme}://{lue.netloc}" == url.rstrip("/")
-    except ValueError:
-        return False
+def _origine(url: str, *schemes: str) -> bool:
+    """`schemes`: any when none is given."""
+    lue = _ORIGINE.fullmatch(url)
+    return lue is not None and (not schemes or lue[1].lower() in schemes) and 0 < int(lue[2] or 1) <= 65535

@@ -41,7 +41,7 @@ def test_nothing_set_is_a_development_service() -> None:
     lus = charger({})
     assert lus == Settings()
     assert (lus.env, lus.host, lus.port, lus.processes) == ("development", "127.0.0.1", 8000, 1)
-    assert (lus.public_url, lus.data_dir, lus.database_url) == ("http://localhost:8000", "./var", None)
+    assert (lus.origine, lus.data_dir, lus.database_url) == ("http://localhost:8000", "./var", None)
     assert (lus.limits, lus.worker, lus.proxys, lus.origines_cors) == ("on", "on", [], [])
     # What is set to nothing is not set.
     assert charger({f"COMPTOIR_{nom.upper()}": "" for nom in CHAMPS}) == Settings()
@@ -54,21 +54,22 @@ def test_each_variable_is_read_in_its_own_type() -> None:
             "COMPTOIR_PROCESSES": "4",
             "COMPTOIR_PUBLIC_URL": "https://compte.exemple.fr/",
             "COMPTOIR_TRUSTED_PROXIES": "10.0.0.0/8, 2001:db8::/32,192.0.2.1",
-            "COMPTOIR_CORS_ORIGINS": "https://portail.fr , https://app.exemple.fr",
+            "COMPTOIR_CORS_ORIGINS": "https://Portail.fr/ , capacitor://localhost,ionic://localhost, http://[::1]:8100",
             "COMPTOIR_SMS_DAILY_BUDGET": "500",
         }
     )
     assert (lus.port, lus.processes, lus.sms_daily_budget) == (8080, 4, 500)
     assert lus.origine == "https://compte.exemple.fr"
     assert [str(p) for p in lus.proxys] == ["10.0.0.0/8", "2001:db8::/32", "192.0.2.1/32"]
-    assert lus.origines_cors == ["https://portail.fr", "https://app.exemple.fr"]
+    assert lus.origines_cors == ["https://portail.fr", "capacitor://localhost", "ionic://localhost", "http://[::1]:8100"]
 
 
 def test_all_the_faults_are_told_at_once_each_by_its_variable() -> None:
     fautifs = {
         "ENV": "staging", "PORT": "0", "PROCESSES": "beaucoup", "PUBLIC_URL": "compte.exemple.fr", "SECRET_KEYS": "une:courte",
-        "TRUSTED_PROXIES": "10.0.0.0/99", "CORS_ORIGINS": "https://portail.fr/chemin", "LIMITS": "peut-être", "SMTP_URL": "smtp://a",
+        "TRUSTED_PROXIES": "10.0.0.0/99", "CORS_ORIGINS": "https://portail.fr/chemin", "LIMITS": "peut-être", "SMTP_URL": "smtp://a:port",
         "TWILIO_ACCOUNT_SID": "AC0", "SMS_DAILY_BUDGET": "-1", "AVAILABILITY_CEILING": "10", "SIGN_IN_CEILING": "10",
+        "MAIL_FROM": "pas une adresse", "DATABASE_URL": "postgresql://u:p@h:port/b", "DATABASE_OWNER_URL": "postgresql://h/b?ssl=on",
     }  # fmt: skip
     dites = "\n".join(fautes({f"COMPTOIR_{nom}": valeur for nom, valeur in fautifs.items()}))
     assert {nom for nom in fautifs if f"COMPTOIR_{nom}" in dites} == fautifs.keys()
@@ -98,7 +99,7 @@ def test_each_variable_is_readable_from_a_file(tmp_path: Path, champ: str) -> No
                "availability_ceiling": "200", "sign_in_ceiling": "300", "public_url": "https://a.fr",
                "cors_origins": "https://b.fr", "secret_keys": CLE, "trusted_proxies": "10.0.0.1",
                "database_url": "postgresql://a", "database_owner_url": "postgresql://b", "smtp_url": "smtps://a",
-               "return_urls": "https://b.fr/retour", "simulator": "off", "simulator_port": "82",
+               "mail_from": "a@b.fr", "return_urls": "https://b.fr/retour", "simulator": "off", "simulator_port": "82",
                **{f"{f}_issuer": "https://fc.fr" for f in FOURNISSEURS},
                **{f"{f}_algorithm": "RS256" for f in FOURNISSEURS}}  # fmt: skip
     # Some only go together.
@@ -200,11 +201,57 @@ def test_settings_are_not_changed_once_read() -> None:
 
 @pytest.mark.parametrize(
     ("variable", "valeur"),
-    [("DATABASE_URL", "mysql://u:motdepasse@h/d"), ("DATABASE_OWNER_URL", "h:5432"), ("SMTP_URL", "https://u:motdepasse@h")],
-)
+    [
+        ("DATABASE_URL", "mysql://u:motdepasse@h/d"), ("DATABASE_OWNER_URL", "h:5432"), ("SMTP_URL", "https://u:motdepasse@h"),
+        ("DATABASE_URL", "postgresql://u:motdepasse@h:/d?sslmode=motdepasse"), ("DATABASE_URL", "postgresql://u:mot@depasse@h/d"),
+        ("SMTP_URL", "smtp://u:motdepasse@h:motdepasse"),
+    ],
+)  # fmt: skip
 def test_an_address_of_another_kind_is_told_without_its_secrets(variable: str, valeur: str) -> None:
     environ = {f"COMPTOIR_{variable}": valeur} | ({"COMPTOIR_MAIL_FROM": "p@exemple.fr"} if variable == "SMTP_URL" else {})
     with pytest.raises(ConfigurationInvalide) as refus:
         charger(environ)
     assert f"COMPTOIR_{variable}" in str(refus.value)
     assert "motdepasse" not in str(refus.value)
+
+
+def test_what_is_not_in_a_list_is_told_with_the_list() -> None:
+    assert fautes({"COMPTOIR_LIMITS": "maybe"}) == ["COMPTOIR_LIMITS: one of on, off is expected"]
+
+
+def test_in_development_links_follow_the_port() -> None:
+    assert charger({"COMPTOIR_PORT": "8441"}).origine == "http://localhost:8441"
+    assert charger({"COMPTOIR_PORT": "8441"}).retours == ["http://localhost:8441/dev/franceconnect"]
+    assert charger({"COMPTOIR_PORT": "8441", "COMPTOIR_PUBLIC_URL": "http://hote/"}).origine == "http://hote"
+
+
+@pytest.mark.parametrize(
+    "origine",
+    ["*", "null", "portail.fr", "https://", "https://portail.fr/chemin", "https://portail.fr?x", "https://portail.fr#x", "file://",
+     "https://moi@portail.fr", "https://portail.fr:port", "https://portail.fr:0", "https://portail.fr:70000", "https://a b.fr"],
+)  # fmt: skip
+def test_an_origin_is_a_scheme_a_host_and_perhaps_a_port(origine: str) -> None:
+    [faute] = fautes({"COMPTOIR_CORS_ORIGINS": origine})
+    assert faute.startswith("COMPTOIR_CORS_ORIGINS: ")
+
+
+def test_links_are_web_addresses_even_where_applications_have_origins() -> None:
+    [faute] = fautes({"COMPTOIR_PUBLIC_URL": "capacitor://localhost"})
+    assert faute.startswith("COMPTOIR_PUBLIC_URL: ")
+
+
+def test_a_command_is_asked_for_what_it_uses_and_no_more() -> None:
+    base = {"COMPTOIR_ENV": "production", "COMPTOIR_DATABASE_URL": "postgresql://base"}
+    for commande in ("migrate", "retention"):
+        assert charger(base, commande).production
+        with pytest.raises(ConfigurationInvalide) as refus:
+            charger({"COMPTOIR_ENV": "production"}, commande)
+        [faute] = refus.value.fautes
+        assert faute.startswith("COMPTOIR_DATABASE_URL: ")
+    assert charger({"COMPTOIR_ENV": "production"}, "openapi").production
+    for commande in ("serve", "worker"):
+        with pytest.raises(ConfigurationInvalide):
+            charger(base, commande)
+    # What is given must be right, whoever is asked.
+    with pytest.raises(ConfigurationInvalide):
+        charger(base | {"COMPTOIR_PORT": "non"}, "migrate")

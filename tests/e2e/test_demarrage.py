@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
+import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +17,7 @@ import httpx
 import pytest
 
 from tests.builders import Corps, une_demande
-from tests.e2e.processus import Comptoir, attendre, dossier_jetable, environnement, executer
+from tests.e2e.processus import Comptoir, attendre, dossier_jetable, environnement, executer, port_libre
 
 
 @pytest.fixture
@@ -129,11 +132,70 @@ def test_production_does_not_start_on_development_defaults_and_says_every_fault_
     assert list(vide.iterdir()) == []
 
 
+def test_a_database_that_is_down_is_told_in_one_line(vide: Path) -> None:
+    env = environnement(vide, database_url="postgresql://u:secret@127.0.0.1:1/absente", port=port_libre())
+    for commande in ("serve", "migrate", "retention"):
+        fini = executer(commande, env=env)
+        assert (fini.returncode, fini.stdout) == (1, "")
+        [ligne] = fini.stderr.splitlines()
+        assert ligne.startswith("comptoir: the database does not answer: ConnectionRefusedError")
+        assert "secret" not in ligne
+
+
+def test_production_starts_without_its_database_and_the_log_says_once_what_is_the_matter(vide: Path) -> None:
+    reglages = {
+        "env": "production", "public_url": "https://compte.exemple.fr", "secret_keys": f"a:{b64encode(bytes(32)).decode()}",
+        "smtp_url": "smtp://127.0.0.1", "mail_from": "a@exemple.fr", "twilio_account_sid": "AC0", "twilio_auth_token": "x",
+        "twilio_from": "+33700000000", "database_url": "postgresql://u:secret@127.0.0.1:1/absente",
+    }  # fmt: skip
+    serve = Comptoir("serve", vide, **reglages)
+    serve.lancer()
+    try:
+        attendre(lambda: not serve.pret() and '"requete"' in serve.journal())
+        assert [httpx.get(f"{serve.url}{c}").status_code for c in ("/sante/pret", "/v1/configuration", "/sante/vivant")] == [
+            503, 503, 200,
+        ]  # fmt: skip
+    finally:
+        serve.arreter()
+    pannes = [e for e in serve.evenements() if e["source"] == "comptoir.base"]
+    assert {(e["niveau"], e["type"]) for e in pannes} == {("WARNING", "ConnectionRefusedError")}
+    # The process that starts the others, and each of them at most.
+    assert len(pannes) <= 2
+    assert serve.fautes() == []
+
+
+@pytest.mark.parametrize(
+    ("reglages", "pourquoi"), [({"host": "192.0.2.1"}, "Cannot assign requested address"), ({}, "Address already in use")]
+)
+def test_an_address_where_one_cannot_listen_is_told_for_what_it_is(vide: Path, reglages: dict[str, str], pourquoi: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as prise:
+        fini = executer("serve", env=environnement(vide, port=prise.getsockname()[1], **reglages))
+    assert (fini.returncode, fini.stdout) == (1, "")
+    assert fini.stderr.startswith(f"comptoir: cannot listen: {pourquoi}")
+
+
+def test_a_mistyped_variable_is_told_beside_the_other_faults(vide: Path) -> None:
+    fini = executer("serve", env=environnement(vide, prot="8000", limits="maybe"))
+    assert fini.returncode == 2
+    assert "COMPTOIR_PROT means nothing" in fini.stderr
+    assert "COMPTOIR_LIMITS: one of on, off" in fini.stderr
+
+
+def test_the_image_s_probe_asks_only_what_listens(vide: Path) -> None:
+    """Here the first process is not `comptoir serve`: as for a worker, nothing is asked of a port where nobody listens."""
+    dockerfile = (Path(__file__).parents[2] / "Dockerfile").read_text()
+    sonde = json.loads(re.findall(r"HEALTHCHECK .*\\\n\s+CMD (\[.*\])", dockerfile)[0])
+    assert sonde[0] == "python"
+    fini = subprocess.run([sys.executable, *sonde[1:]], env=environnement(vide, port=port_libre()), check=False)
+    assert fini.returncode == 0
+
+
 def test_a_worker_by_itself_delivers_what_the_service_queued(acces: dict[str, str], vide: Path) -> None:
     with Comptoir("serve", vide, worker="off", **acces) as serve:
         inscription = inscrire(serve, activer_par="email")
         assert suivre(serve, inscription).json()["activation"]["livraison"] == "en_file"
         with Comptoir("worker", vide, **acces) as worker:
+            attendre(lambda: "comptoir: delivering messages" in worker.journal())
             attendre(lambda: suivre(serve, inscription).json()["activation"]["livraison"] == "envoye")
             assert worker.arreter() == 0
         (message,) = httpx.get(f"{serve.url}/dev/messages", headers={"Accept": "application/json"}).json()["messages"]
