@@ -323,8 +323,7 @@ async def _verifier_processus(sql: Callable[..., Any], serve: Comptoir, livreurs
     # Two API processes and two workers: a dozen connections each at the very most.
     assert len(sessions) <= 4 * 13
     assert [s for s in sessions if str(s["state"]).startswith("idle in transaction")] == []
-    morts_seuls = ("Unexpected exit", "écoute interrompue")
-    assert [e for e in serve.fautes() if not e["message"].startswith(morts_seuls)] == []
+    assert [e for e in serve.fautes() if not e["message"].startswith("Unexpected exit")] == []
     assert [e for livreur in livreurs for e in livreur.fautes()] == []
 
 
