@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -68,9 +69,9 @@ async def _verifier_corps(request: RequeteJson) -> None:
 
 def _verifier_parametres(request: RequeteJson) -> None:
     """A repeated parameter has no one meaning (R06)."""
-    noms = [nom for nom, _ in request.query_params.multi_items()]
-    if len(noms) != len(set(noms)):
-        raise RequeteInvalide
+    noms = Counter(nom for nom, _ in request.query_params.multi_items())
+    if repetes := [nom[:64] for nom, fois in noms.items() if fois > 1]:
+        raise RequeteInvalide(repetes)
 
 
 def _en_utf8(parametres: str) -> bool:

@@ -196,6 +196,7 @@ def _reponse(statut: int, refus: list[type[Refus]], origine: str, langue: Langue
 
 
 _EXEMPLES: dict[type[Refus], Refus] = {
+    RequeteInvalide: RequeteInvalide(["limite"]),
     erreurs.ChampsInvalides: erreurs.ChampsInvalides(
         [
             erreurs.ErreurChamp(pointer="/profil/siret", code="siret_cle_invalide"),

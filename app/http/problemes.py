@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from litestar import Request, Response
@@ -28,9 +28,15 @@ class JsonInvalide(Refus):
 
 
 class RequeteInvalide(Refus):
-    """A parameter or a header is missing, repeated or malformed."""
+    """A parameter or a header is missing, repeated or malformed. `parametres`: their names, where they are known."""
 
     code = "requete_invalide"
+
+    def __init__(self, parametres: Sequence[str] = ()) -> None:
+        self.parametres = tuple(parametres)
+
+    def details(self) -> dict[str, Any]:
+        return {"parametres": list(self.parametres)}
 
 
 class TypeContenu(Refus):
@@ -227,6 +233,11 @@ def _litestar(request: Request[Any, Any, Any], erreur: HTTPException) -> Respons
     return reponse(request, famille(), permises)
 
 
+def _parametres(request: Request[Any, Any, Any], erreur: ValidationException) -> Response[dict[str, Any]]:
+    fautes = erreur.extra if isinstance(erreur.extra, list) else []
+    return reponse(request, RequeteInvalide([faute["key"] for faute in fautes if "key" in faute]))
+
+
 def _inconnue(request: Request[Any, Any, Any], erreur: Exception) -> Response[dict[str, Any]]:
     _journal.error("erreur interne", exc_info=erreur)
     return reponse(request, ErreurInterne())
@@ -234,7 +245,7 @@ def _inconnue(request: Request[Any, Any, Any], erreur: Exception) -> Response[di
 
 GESTIONNAIRES: ExceptionHandlersMap = {
     Refus: _refus,
-    ValidationException: lambda request, _: reponse(request, RequeteInvalide()),
+    ValidationException: _parametres,
     HTTPException: _litestar,
     Exception: _inconnue,
 }

@@ -104,6 +104,19 @@ async def test_what_an_address_refuses(service: Service) -> None:
         assert reponse.json()["instance"].startswith("/")
 
 
+async def test_the_parameter_at_fault_is_named(service: Service) -> None:
+    session = await service.entre(une_demande())
+    for suite, fautifs in (
+        ("?limite=0", ["limite"]),
+        ("?limite=dix", ["limite"]),
+        ("?limite=0&apres=M5473617651234567890", ["apres", "limite"]),
+        ("?limite=1&limite=2&apres=M547361765G", ["limite"]),
+    ):
+        reponse = await service.appeler(session, "GET", f"/v1/moi/activites{suite}")
+        assert refus(reponse) == (400, "requete_invalide"), suite
+        assert sorted(reponse.json()["parametres"]) == fautifs, suite
+
+
 async def test_a_method_that_an_address_does_not_have_is_named_405_with_those_it_has(service: Service) -> None:
     inscription = await service.inscrit(une_demande())
     chemin = f"/v1/inscriptions/{inscription['id']}"
