@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from domain import champs
+from domain.activation import Jeton, masquer
 from domain.compte import Langue
 from domain.erreurs import ErreurChamp
 from domain.inscription import LISTES, Accord
 from domain.juridique import AGE_CONSENTEMENT, Acte, Nature, Par, Version
 from domain.outils import Outils
+from domain.profils import Citoyen, Profil, age
 
 OBJET = "diffusion."
 # What one mailing's way out closes: its own list, or all of them.
@@ -47,6 +49,22 @@ class AccordDemande(Struct, frozen=True, kw_only=True):
     expire_le: datetime
 
 
+class DemandeEnCours(Struct, frozen=True, kw_only=True):
+    """What a guardian has been asked and may still answer."""
+
+    jeton: Jeton
+    listes: list[str]
+    expire_le: datetime
+
+    def suffit(self, listes: list[str], garant: str | None) -> bool:
+        """Nothing is wanted that it does not ask already, nor anybody else asked."""
+        return set(listes) <= set(self.listes) and garant in (None, self.jeton.destination)
+
+    def vue(self) -> AccordDemande:
+        destination = masquer(self.jeton.canal, self.jeton.destination)
+        return AccordDemande(listes=self.listes, destination=destination, expire_le=self.expire_le)
+
+
 class DiffusionVue(Struct, frozen=True, kw_only=True):
     """Les choix en vigueur."""
 
@@ -54,7 +72,7 @@ class DiffusionVue(Struct, frozen=True, kw_only=True):
     sms: bool
     lettre_actualite: bool
     alertes: bool
-    accord_parental: AccordDemande | None = None
+    accord_parental: Annotated[AccordDemande | None, Meta(description="Ce qui attend encore un accord.")] = None
 
 
 class ActeVue(Struct, frozen=True, kw_only=True):
@@ -66,8 +84,14 @@ class ActeVue(Struct, frozen=True, kw_only=True):
     document: str
     version: str
     sha256: Annotated[str, Meta(description="Du texte en vigueur alors, en UTF-8.")]
-    par: Annotated[Par, Meta(description="`conjoint` : le mineur et le titulaire de l'autorité parentale.")]
-    langue: Annotated[Langue, Meta(description="Dans laquelle le texte fut présenté.")]
+    par: Annotated[
+        Par,
+        Meta(
+            description="`conjoint` : le mineur et le titulaire de l'autorité parentale. "
+            "`service` : retiré d'office, faute d'accord parental."
+        ),
+    ]
+    langue: Annotated[Langue, Meta(description="Celle du texte présenté.")]
     fait_le: datetime
 
 
@@ -146,15 +170,31 @@ def actes_de_diffusion(choix: Mapping[str, bool], notice: Version, par: Par = "t
     ]
 
 
-def fautes_de_mineur(ajouts: list[str], garant: str | None, contacts: list[str]) -> list[ErreurChamp]:
-    """Under the age of consent, each addition needs a guardian, who is somebody else."""
-    if not ajouts:
-        return []
+def mineur(profil: Profil, jour: date) -> bool:
+    """Under the age of digital consent (RGPD art. 8)."""
+    return isinstance(profil, Citoyen) and age(profil.date_naissance, jour) < AGE_CONSENTEMENT
+
+
+def a_retirer(profil: Profil, accords: Mapping[str, Par], jour: date) -> list[str]:
+    """The lists that somebody under the age of consent turns out to have consented to alone."""
+    return [liste for liste, par in accords.items() if par != "conjoint"] if mineur(profil, jour) else []
+
+
+def fautes_d_age(avant: Profil, apres: Profil, jour: date) -> list[ErreurChamp]:
+    """Who is under the age of consent does not leave it by a mere declaration: no guardian would be asked any more."""
+    if mineur(avant, jour) and not mineur(apres, jour):
+        return [ErreurChamp(pointer="/date_naissance", code="age_a_certifier", params={"age": AGE_CONSENTEMENT})]
+    return []
+
+
+def fautes_de_mineur(ajouts: list[str], garant: str | None, contacts: list[str], demandes: list[str]) -> list[ErreurChamp]:
+    """Under the age of consent, each addition needs a guardian, who is somebody else. `demandes`: one is asked for those."""
     if garant is None:
         return [
             ErreurChamp(pointer=f"/{liste}", code="consentement_parental_requis", params={"age": AGE_CONSENTEMENT})
             for liste in ajouts
+            if liste not in demandes
         ]
-    if garant.lower() in {valeur.lower() for valeur in contacts}:
+    if ajouts and garant.lower() in {valeur.lower() for valeur in contacts}:
         return [ErreurChamp(pointer="/email_representant_legal", code="representant_distinct")]
     return []

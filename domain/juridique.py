@@ -8,6 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from domain.compte import Langue
+
 CGU, RGPD = "cgu", "rgpd"
 OBLIGATOIRES = (CGU, RGPD)
 
@@ -17,7 +19,7 @@ AGE_CONSENTEMENT = 15
 Nature = Literal["acceptation", "prise_de_connaissance", "consentement"]
 
 
-Par = Literal["titulaire", "conjoint"]
+Par = Literal["titulaire", "conjoint", "service"]
 
 
 # The RGPD box is mandatory, hence no free consent: it is kept as what it is, a notice acknowledged.
@@ -25,13 +27,17 @@ NATURES: dict[str, Nature] = {CGU: "acceptation", RGPD: "prise_de_connaissance"}
 
 
 class Version(Struct, frozen=True, kw_only=True):
-    """One immutable version of a legal text, without its text. `sha256`: hexadecimal, of the text in UTF-8."""
+    """One immutable version of a legal text, without its text. `sha256`: hexadecimal, of the text in UTF-8.
+
+    `langue`: the one it is written in, hence presented in; there is no other.
+    """
 
     code: str
     version: str
     titre: str
     sha256: str
     en_vigueur_le: date
+    langue: Langue
 
 
 class Document(Version, frozen=True, kw_only=True):
@@ -41,7 +47,7 @@ class Document(Version, frozen=True, kw_only=True):
 
 
 class Acte(Struct, frozen=True, kw_only=True):
-    """One line of the ledger. `objet`: the document, or the purpose of a consent. `par`: who gave it."""
+    """One line of the ledger. `objet`: the document, or the purpose of a consent. `par`: whose doing it is."""
 
     nature: Nature
     objet: str

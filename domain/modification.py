@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from domain import champs
 from domain.activation import Canal
@@ -67,13 +67,11 @@ class ModificationMoi(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     telephone_fixe: champs.TelephoneFixe | UnsetType | None = UNSET
     langue: Annotated[Langue, Meta(description="Langue des messages envoyés.")] | UnsetType = UNSET
 
-    def nommes(self) -> list[str]:
-        """What changes. Refusal: nothing does."""
+    def exiger_un_champ(self) -> None:
+        """Refusal: nothing is named."""
         # Told here and not while reading: a field that is there and faulty has its own message.
-        noms = [nom for nom in self.__struct_fields__ if getattr(self, nom) is not UNSET]
-        if not noms:
+        if all(getattr(self, nom) is UNSET for nom in self.__struct_fields__):
             raise ChampsInvalides([ErreurChamp(pointer="", code="rien_a_modifier")])
-        return noms
 
     def __repr__(self) -> str:
         return "ModificationMoi(…)"
@@ -95,6 +93,13 @@ def fusionner(titulaire: Titulaire, partiel: Struct) -> tuple[dict[str, Any], li
     apres = avant | dict(change)
     verrous = [nom for nom, p in titulaire.provenances.items() if p.verrouille and apres.get(nom) != avant.get(nom)]
     return apres, [ErreurChamp(pointer=f"/profil/{nom}", code="champ_verrouille") for nom in verrous]
+
+
+def modifies(titulaire: Titulaire, profil: Profil, langue: Langue, fixe: str | None) -> list[str]:
+    """The fields that a change makes other than they are, by name."""
+    avant = structs.asdict(titulaire.profil) | {"telephone_fixe": titulaire.telephone_fixe, "langue": titulaire.langue}
+    apres = structs.asdict(profil) | {"telephone_fixe": fixe, "langue": langue}
+    return [nom for nom in apres if apres[nom] != avant[nom]]
 
 
 def restantes(titulaire: Titulaire, profil: Profil) -> dict[str, Provenance]:

@@ -14,9 +14,7 @@ from domain.compte import CONTACT_DU_CANAL, Langue, Nature
 from domain.erreurs import CguAReaccepter, ReauthentificationRequise, SessionFinie
 from domain.federation import IdentiteAttachee
 from domain.inscription import contexte_mot_de_passe
-from domain.juridique import AGE_CONSENTEMENT
-from domain.outils import Outils
-from domain.profils import Citoyen, Profil, age
+from domain.profils import Profil
 
 Source = Literal["declaration", "franceconnect", "proconnect"]
 
@@ -72,9 +70,9 @@ class Titulaire(Struct, frozen=True, kw_only=True):
     def contact(self, canal: Canal) -> ContactTenu | None:
         return next((c for c in self.contacts if c.nature == CONTACT_DU_CANAL[canal]), None)
 
-    def mineur(self, outils: Outils) -> bool:
-        """Under the age of digital consent (RGPD art. 8)."""
-        return isinstance(self.profil, Citoyen) and age(self.profil.date_naissance, outils.aujourdhui) < AGE_CONSENTEMENT
+    @property
+    def telephone_fixe(self) -> str | None:
+        return next((c.valeur for c in self.contacts if c.nature == "telephone_fixe"), None)
 
     def mots_connus(self) -> list[str]:
         return mots_connus(self.profil, self.identifiant, [c.valeur for c in self.contacts])

@@ -16,7 +16,7 @@ from domain.activation import Canal, Jeton, Usage
 from domain.activite import Activite
 from domain.compte import ActivationOuverte, CompteEnAttente, Contact, Langue, NouveauCompte
 from domain.federation import Fournisseur, IdentiteAttachee, IdentiteRecue
-from domain.juridique import Acte
+from domain.juridique import Acte, Par
 from domain.limites import Limite
 from domain.message import Modele
 from domain.passage import IdentiteConnue, Passage
@@ -96,6 +96,10 @@ class Jetons(Protocol):
         ...
 
     async def faits(self, id: UUID) -> Mapping[str, str]: ...
+
+    async def preciser(self, id: UUID, faits: Mapping[str, str]) -> None:
+        """What it tells from now on, and its message too if that has not left yet."""
+        ...
 
     async def renvoyer(self, id: UUID, delai: timedelta) -> None:
         """Counts one more send of an open proof and queues its message; one not sent yet is replaced."""
@@ -238,10 +242,10 @@ class Titulaires(Protocol):
 class Registre(Protocol):
     """The ledger and the feed: what is written is not rewritten."""
 
-    async def acter(self, compte_id: UUID, actes: Sequence[Acte], langue: Langue, requete: str) -> None: ...
+    async def acter(self, compte_id: UUID, actes: Sequence[Acte], requete: str) -> None: ...
 
-    async def diffusion(self, compte_id: UUID) -> tuple[dict[str, bool], Langue] | None:
-        """The choices in force of an account that is active or suspended, and its language."""
+    async def diffusion(self, compte_id: UUID) -> dict[str, Par] | None:
+        """The lists consented to, each with who gave its consent; None unless the account is active or suspended."""
         ...
 
     async def noter(self, compte_id: UUID, activite: Activite) -> None: ...

@@ -35,10 +35,10 @@ _OUVRIR = text(
     ), acter as (
       insert into actes_juridiques
         (compte_id, nature, objet, valeur, document_code, document_version, document_sha256, par, langue, requete_id)
-      select compte.id, a.*, :langue, :requete
+      select compte.id, a.*, :requete
         from compte, unnest(cast(:a_natures as text[]), cast(:a_objets as text[]), cast(:a_valeurs as boolean[]),
                             cast(:a_codes as text[]), cast(:a_versions as text[]), cast(:a_sha256 as text[]),
-                            cast(:a_par as text[])) a
+                            cast(:a_par as text[]), cast(:a_langues as text[])) a
     ), noter as (
       insert into activites (compte_id, nature) select id, 'compte_cree' from compte
     )

@@ -11,11 +11,11 @@ from domain.juridique import Document, Version
 from domain.ports import Documents
 
 _EN_VIGUEUR = """
-    select distinct on (code) code, version, titre, sha256, en_vigueur_le from documents_juridiques
+    select distinct on (code) code, version, titre, sha256, en_vigueur_le, langue from documents_juridiques
      where en_vigueur_le <= horloge()::date order by code, en_vigueur_le desc, publie_le desc
 """
 _DOCUMENT = """
-    select code, version, titre, sha256, en_vigueur_le, texte from documents_juridiques where code = $1 and version = $2
+    select code, version, titre, sha256, en_vigueur_le, langue, texte from documents_juridiques where code = $1 and version = $2
 """
 
 

@@ -97,6 +97,13 @@ _ANNULER_RETOURS = text(
     """
 )
 _FAITS = text("select donnees from jetons where id = :id")
+_PRECISER = text(
+    """
+    with jeton as (update jetons set donnees = cast(:faits as jsonb) where id = :id returning id, donnees)
+    update outbox o set donnees = jeton.donnees from jeton
+     where o.jeton_id = jeton.id and o.livraison in ('en_file', 'nouvel_essai')
+    """
+)
 
 
 class PgJetons(Jetons):
@@ -146,6 +153,9 @@ class PgJetons(Jetons):
     async def faits(self, id: UUID) -> Mapping[str, str]:
         faits: dict[str, str] = (await self._connexion.execute(_FAITS, {"id": id})).scalar_one()
         return faits
+
+    async def preciser(self, id: UUID, faits: Mapping[str, str]) -> None:
+        await self._connexion.execute(_PRECISER, {"id": id, "faits": msgspec.json.encode(faits).decode()})
 
     async def compter_essai(self, usage: Usage, id: UUID, compte_id: UUID | None = None) -> tuple[Jeton, int] | None:
         ordre = {"id": id, "usage": usage, "compte": compte_id, "max": ESSAIS_MAX}

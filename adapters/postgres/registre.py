@@ -11,23 +11,23 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.activite import Activite
-from domain.compte import Langue
-from domain.juridique import Acte
+from domain.juridique import Acte, Par
 from domain.transaction import Registre
 
 _ACTER = text(
     """
     insert into actes_juridiques
       (compte_id, nature, objet, valeur, document_code, document_version, document_sha256, par, langue, requete_id)
-    select :compte, a.*, :langue, :requete
+    select :compte, a.*, :requete
       from unnest(cast(:a_natures as text[]), cast(:a_objets as text[]), cast(:a_valeurs as boolean[]),
-                  cast(:a_codes as text[]), cast(:a_versions as text[]), cast(:a_sha256 as text[]), cast(:a_par as text[])) a
+                  cast(:a_codes as text[]), cast(:a_versions as text[]), cast(:a_sha256 as text[]), cast(:a_par as text[]),
+                  cast(:a_langues as text[])) a
     """
 )
 _DIFFUSION = text(
     """
-    select langue, (select jsonb_object_agg(substr(objet, 11), valeur) from (
-             select distinct on (objet) objet, valeur from actes_juridiques
+    select (select jsonb_object_agg(substr(objet, 11), par) filter (where valeur) from (
+             select distinct on (objet) objet, valeur, par from actes_juridiques
               where compte_id = c.id and nature = 'consentement' order by objet, id desc) d) as diffusion
       from comptes c where id = :compte and etat in ('actif', 'suspendu')
     """
@@ -41,12 +41,12 @@ class PgRegistre(Registre):
     def __init__(self, connexion: AsyncConnection, notees: list[tuple[UUID, Activite]]) -> None:
         self._connexion, self._notees = connexion, notees
 
-    async def acter(self, compte_id: UUID, actes: Sequence[Acte], langue: Langue, requete: str) -> None:
-        await self._connexion.execute(_ACTER, {"compte": compte_id, "langue": langue, "requete": requete} | colonnes(actes))
+    async def acter(self, compte_id: UUID, actes: Sequence[Acte], requete: str) -> None:
+        await self._connexion.execute(_ACTER, {"compte": compte_id, "requete": requete} | colonnes(actes))
 
-    async def diffusion(self, compte_id: UUID) -> tuple[dict[str, bool], Langue] | None:
+    async def diffusion(self, compte_id: UUID) -> dict[str, Par] | None:
         ligne = (await self._connexion.execute(_DIFFUSION, {"compte": compte_id})).one_or_none()
-        return None if ligne is None else (ligne.diffusion or {}, ligne.langue)
+        return None if ligne is None else ligne.diffusion or {}
 
     async def noter(self, compte_id: UUID, activite: Activite) -> None:
         details = msgspec.json.encode(activite.details).decode()
@@ -64,4 +64,5 @@ def colonnes(actes: Sequence[Acte]) -> dict[str, Any]:
         "a_versions": [a.document.version for a in actes],
         "a_sha256": [a.document.sha256 for a in actes],
         "a_par": [a.par for a in actes],
+        "a_langues": [a.document.langue for a in actes],
     }

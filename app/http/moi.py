@@ -52,7 +52,7 @@ async def modifier(
     versions = [v.strip().removeprefix("W/") for v in ",".join(request.headers.getall("if-match", [])).split(",") if v.strip()]
     if not versions:
         raise erreurs.PreconditionRequise
-    moi = await cas.moi.modifier(porteur_de(request), data, versions)
+    moi = await cas.moi.modifier(porteur_de(request), data, versions, appel_de(request))
     return Response(moi, headers={"ETag": etiquette(moi)})
 
 

@@ -78,12 +78,23 @@ def assembler(p: Ports) -> CasUtilisation:
         regulateur=p.regulateur,
         jetons_acces=p.jetons_acces,
     )
+    consentements = Consentements(
+        store=p.store,
+        dossier=p.dossier,
+        documents=p.documents,
+        preuves=preuves,
+        ouvreur=ouvreur,
+        trousseau=p.trousseau,
+        regulateur=p.regulateur,
+        outils=p.outils,
+    )
     moi = Moi(
         store=p.store,
         dossier=p.dossier,
         hacheur=p.hacheur,
         sessions=sessions,
         identifiants=identifiants,
+        consentements=consentements,
         regulateur=p.regulateur,
         outils=p.outils,
         titres=p.titres,
@@ -141,16 +152,7 @@ def assembler(p: Ports) -> CasUtilisation:
         ),
         moi=moi,
         contacts=contacts,
-        consentements=Consentements(
-            store=p.store,
-            dossier=p.dossier,
-            documents=p.documents,
-            preuves=preuves,
-            ouvreur=ouvreur,
-            trousseau=p.trousseau,
-            regulateur=p.regulateur,
-            outils=p.outils,
-        ),
+        consentements=consentements,
         depart=Depart(
             store=p.store,
             dossier=p.dossier,

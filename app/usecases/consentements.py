@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
+from msgspec import structs
+
 from app.usecases.activations import Ouvreur
 from app.usecases.appel import Appel
 from app.usecases.preuves import Preuves
-from domain.activation import Jeton, masquer
+from domain.activation import Jeton
 from domain.activite import Activite, numero, reference
-from domain.compte import Langue
 from domain.consentements import (
     TOUTES,
     AccordDemande,
@@ -19,13 +20,16 @@ from domain.consentements import (
     ChoixDiffusion,
     ConsentementsVue,
     DemandeAcceptations,
+    DemandeEnCours,
     Desinscription,
     DiffusionVue,
     Listes,
     ReponseParentale,
+    a_retirer,
     actes_de_diffusion,
     changements,
     fautes_de_mineur,
+    mineur,
     vue_diffusion,
 )
 from domain.erreurs import (
@@ -38,14 +42,15 @@ from domain.erreurs import (
 )
 from domain.inscription import LISTES
 from domain.jetons import Trousseau
-from domain.juridique import CGU, NATURES, RGPD, Acte, Version
+from domain.juridique import CGU, NATURES, RGPD, Acte, Par, Version
 from domain.limites import Action, Regulateur
 from domain.moi import AcceptationsVue, vue
 from domain.outils import Outils
 from domain.ports import Documents, Dossier
+from domain.profils import Profil
 from domain.session import Porteur
 from domain.titulaire import Titulaire, exiger_ecriture, exiger_titulaire
-from domain.transaction import EtatJeton, Store, Transaction
+from domain.transaction import Store, Transaction
 
 
 class Consentements:
@@ -68,8 +73,10 @@ class Consentements:
         avant = None if apres is None else numero(apres)
         titulaire = exiger_titulaire(await self._dossier.titulaire(porteur))
         lignes = await self._dossier.actes(porteur.compte_id, avant, limite + 1)
+        async with self._store.transaction() as tx:
+            demande = await self._en_cours(tx, porteur.compte_id)
         return ConsentementsVue(
-            diffusion=vue_diffusion(titulaire.diffusion),
+            diffusion=vue_diffusion(titulaire.diffusion, demande.vue() if demande else None),
             actes=[ActeVue(**{nom: getattr(n, nom) for nom in ActeVue.__struct_fields__}) for n in lignes[:limite]],
             suivant=reference(lignes[limite - 1].id) if len(lignes) > limite else None,
         )
@@ -77,7 +84,8 @@ class Consentements:
     async def choisir(self, porteur: Porteur, choix: ChoixDiffusion, appel: Appel) -> DiffusionVue:
         """Withdrawals take effect at once, whatever else is refused to nobody; under 15, additions wait for a guardian.
 
-        Refusals: `CguAReaccepter` (additions only: withdrawing is never made harder), field errors, `TropDeDemandes`.
+        The same choices again change nothing, and send nothing. Refusals: `CguAReaccepter` (additions only: withdrawing is
+        never made harder), field errors, `TropDeDemandes`.
         """
         notice = (await self._documents.en_vigueur())[RGPD]
         async with self._store.transaction() as tx:
@@ -86,34 +94,56 @@ class Consentements:
             ajouts = [liste for liste, voulu in diff.items() if voulu]
             if ajouts:
                 exiger_ecriture(titulaire)
-            attend = self._attend_un_accord(titulaire, choix, ajouts)
-            # What was asked of a guardian before is replaced by what is chosen now.
-            await tx.jetons.annuler(titulaire.id, ["accord_parental"])
-            immediats = {liste: voulu for liste, voulu in diff.items() if not (voulu and attend)}
+            demande = await self._en_cours(tx, titulaire.id)
+            attendus = self._attendus(titulaire, choix, ajouts, demande)
+            immediats = {liste: voulu for liste, voulu in diff.items() if liste not in attendus}
             if any(immediats.values()):
                 await self._compter(tx, "diffusion", titulaire)
             await self._ecrire(tx, titulaire, immediats, notice, appel)
-            accord = await self._demander_accord(tx, titulaire, ajouts, attend, appel) if attend else None
+            if demande and demande.suffit(attendus, choix.email_representant_legal):
+                accord = await self._restreindre(tx, demande, attendus)
+            else:
+                accord = await self._demander_accord(tx, titulaire, attendus, choix.email_representant_legal, appel)
             return vue_diffusion(titulaire.diffusion | immediats, accord)
 
-    def _attend_un_accord(self, titulaire: Titulaire, choix: ChoixDiffusion, ajouts: list[str]) -> str | None:
-        """The guardian's address, when one is needed."""
+    def _attendus(
+        self, titulaire: Titulaire, choix: ChoixDiffusion, ajouts: list[str], demande: DemandeEnCours | None
+    ) -> list[str]:
+        """The additions that a guardian must agree to."""
         garant = choix.email_representant_legal
-        if not titulaire.mineur(self._outils()):
+        if not mineur(titulaire.profil, self._outils().aujourdhui):
             if garant is not None:
                 raise ChampsInvalides([ErreurChamp(pointer="/email_representant_legal", code="representant_inutile")])
-            return None
-        fautes = fautes_de_mineur(ajouts, garant, [c.valeur for c in titulaire.contacts])
+            return []
+        contacts = [c.valeur for c in titulaire.contacts]
+        fautes = fautes_de_mineur(ajouts, garant, contacts, demande.listes if demande else [])
         if fautes:
             raise ChampsInvalides(fautes)
-        return garant if ajouts else None
+        return ajouts
+
+    async def _en_cours(self, tx: Transaction, compte: UUID) -> DemandeEnCours | None:
+        ouverte = await tx.jetons.ouvert(compte, "accord_parental", "email")
+        if ouverte is None or ouverte.expiree:
+            return None
+        listes = (await tx.jetons.faits(ouverte.jeton.id))["listes"].split(",")
+        return DemandeEnCours(jeton=ouverte.jeton, listes=listes, expire_le=ouverte.expire_le)
+
+    async def _restreindre(self, tx: Transaction, demande: DemandeEnCours, listes: list[str]) -> AccordDemande | None:
+        """The request goes on for these of its lists; what else it asked for is taken back."""
+        restent = [liste for liste in demande.listes if liste in listes]
+        if not restent:
+            await tx.jetons.annuler(demande.jeton.compte_id, ["accord_parental"])
+            return None
+        if restent != demande.listes:
+            await tx.jetons.preciser(demande.jeton.id, {"listes": ",".join(restent)})
+        return structs.replace(demande, listes=restent).vue()
 
     async def _ecrire(
         self, tx: Transaction, titulaire: Titulaire, choix: Mapping[str, bool], notice: Version, appel: Appel
     ) -> None:
         if not choix:
             return
-        await tx.registre.acter(titulaire.id, actes_de_diffusion(choix, notice), titulaire.langue, appel.requete)
+        await tx.registre.acter(titulaire.id, actes_de_diffusion(choix, notice), appel.requete)
         await tx.registre.noter(titulaire.id, Activite(nature="diffusion_modifiee", details={"listes": dict(choix)}))
         if listes := [liste for liste, voulu in choix.items() if voulu]:
             # By e-mail, where the way out stands: never held back, since additions themselves are counted.
@@ -124,41 +154,50 @@ class Consentements:
             raise TropDeDemandes(attendre)
 
     async def _demander_accord(
-        self, tx: Transaction, titulaire: Titulaire, listes: list[str], garant: str, appel: Appel
-    ) -> AccordDemande:
+        self, tx: Transaction, titulaire: Titulaire, listes: list[str], garant: str | None, appel: Appel
+    ) -> AccordDemande | None:
+        """In place of whatever was asked before."""
+        await tx.jetons.annuler(titulaire.id, ["accord_parental"])
+        if not listes or garant is None:
+            return None
         jeton = self._ouvreur.jeton(titulaire.id, "accord_parental", "email", garant)
         ouverte, attendre = await self._ouvreur.limite(tx, jeton, appel.client, {"listes": ",".join(listes)})
         if attendre is not None:
             raise TropDeDemandes(attendre)
-        destination = masquer("email", garant)
+        demande = DemandeEnCours(jeton=jeton, listes=listes, expire_le=ouverte.expire_le).vue()
         await tx.registre.noter(
             titulaire.id,
-            Activite(nature="accord_parental_demande", details={"listes": listes, "destination": destination}),
+            Activite(nature="accord_parental_demande", details={"listes": listes, "destination": demande.destination}),
         )
-        return AccordDemande(listes=listes, destination=destination, expire_le=ouverte.expire_le)
+        return demande
 
     async def repondre(self, reponse: ReponseParentale, appel: Appel) -> AccordEnregistre:
-        """The guardian's decision. A consent they give is recorded as joint. Refusals: `LienInvalide`, `LienExpire`."""
+        """The guardian's decision. A consent they give is recorded as joint; told again, it is answered the same.
+
+        Refusals: `LienInvalide`, `LienExpire` (another decision than the one recorded, too).
+        """
         notice = (await self._documents.en_vigueur())[RGPD]
-        jeton, etat = await self._preuves.suivre(reponse.jeton, "accord_parental")
+        jeton, _ = await self._preuves.suivre(reponse.jeton, "accord_parental")
+        decision = "accord" if reponse.accorde else "refus"
         async with self._store.transaction() as tx:
-            if etat is not EtatJeton.OUVERT or not await tx.titulaires.verrouiller(jeton.compte_id):
+            if not await tx.titulaires.verrouiller(jeton.compte_id):
                 raise LienExpire
-            if not await tx.jetons.depenser(jeton.id):
+            faits = await tx.jetons.faits(jeton.id)
+            listes = faits["listes"].split(",")
+            if await tx.jetons.depenser(jeton.id):
+                await tx.jetons.preciser(jeton.id, {**faits, "decision": decision})
+                await self._conclure(tx, jeton, listes, notice, reponse.accorde, appel)
+            elif faits.get("decision") != decision:
                 raise LienExpire
-            listes = (await tx.jetons.faits(jeton.id))["listes"].split(",")
-            await self._conclure(tx, jeton, listes, notice, reponse.accorde, appel)
         return AccordEnregistre(accorde=reponse.accorde, listes=listes)
 
     async def _conclure(
         self, tx: Transaction, jeton: Jeton, listes: list[str], notice: Version, accorde: bool, appel: Appel
     ) -> None:
         compte = jeton.compte_id
-        trouve = await tx.registre.diffusion(compte)
-        if accorde and trouve is not None:
-            _, langue = trouve
+        if accorde:
             actes = actes_de_diffusion(dict.fromkeys(listes, True), notice, par="conjoint")
-            await tx.registre.acter(compte, actes, langue, appel.requete)
+            await tx.registre.acter(compte, actes, appel.requete)
             await tx.avis.avertir(compte, "diffusion", {"listes": ",".join(listes)}, par="email")
         await tx.registre.noter(
             compte,
@@ -175,29 +214,29 @@ class Consentements:
         async with self._store.transaction() as tx:
             # A suspended account is left too: it is not held, but nothing else writes its choices meanwhile.
             await tx.titulaires.verrouiller(compte)
-            trouve = await tx.registre.diffusion(compte)
-            if trouve is not None:
-                await tx.jetons.annuler(compte, ["accord_parental"])
-                await self._retirer(tx, compte, *trouve, visees, notice, appel)
+            accords = await tx.registre.diffusion(compte)
+            if accords is not None:
+                if demande := await self._en_cours(tx, compte):
+                    await self._restreindre(tx, demande, [liste for liste in LISTES if liste not in visees])
+                await self._retirer(tx, compte, [liste for liste in visees if liste in accords], notice, "titulaire", appel)
         return Desinscription(listes=visees)
 
-    async def _retirer(
-        self,
-        tx: Transaction,
-        compte: UUID,
-        avant: Mapping[str, bool],
-        langue: Langue,
-        visees: list[str],
-        notice: Version,
-        appel: Appel,
-    ) -> None:
-        retraits = {liste: False for liste in visees if avant.get(liste)}
+    async def ajuster_a_l_age(self, tx: Transaction, compte: UUID, profil: Profil, appel: Appel) -> None:
+        """A profile that makes its person a minor takes back what they consented to alone. The account is held."""
+        accords = await tx.registre.diffusion(compte)
+        retraits = a_retirer(profil, accords or {}, self._outils().aujourdhui)
         if retraits:
-            await tx.registre.acter(compte, actes_de_diffusion(retraits, notice), langue, appel.requete)
+            notice = (await self._documents.en_vigueur())[RGPD]
+            await self._retirer(tx, compte, retraits, notice, "service", appel)
+
+    async def _retirer(self, tx: Transaction, compte: UUID, listes: list[str], notice: Version, par: Par, appel: Appel) -> None:
+        retraits = dict.fromkeys(listes, False)
+        if retraits:
+            await tx.registre.acter(compte, actes_de_diffusion(retraits, notice, par), appel.requete)
             await tx.registre.noter(compte, Activite(nature="diffusion_modifiee", details={"listes": retraits}))
 
     async def accepter(self, porteur: Porteur, demande: DemandeAcceptations, appel: Appel) -> AcceptationsVue:
-        """The versions in force, and no other. Refusals: `DocumentPerime`, `TropDeDemandes`."""
+        """The versions in force, and no other; one accepted already leaves no second line. Refusal: `DocumentPerime`."""
         en_vigueur = await self._documents.en_vigueur()
         actes: list[Acte] = []
         for code, accord in ((CGU, demande.cgu), (RGPD, demande.rgpd)):
@@ -208,9 +247,12 @@ class Consentements:
             actes.append(Acte(nature=NATURES[code], objet=code, document=en_vigueur[code]))
         async with self._store.transaction() as tx:
             titulaire = exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
-            await self._compter(tx, "acceptations", titulaire)
-            await tx.registre.acter(titulaire.id, actes, titulaire.langue, appel.requete)
-            versions = {acte.objet: acte.document.version for acte in actes}
-            await tx.registre.noter(titulaire.id, Activite(nature="documents_acceptes", details=versions))
-            tenu = exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
-        return vue(tenu).acceptations
+            connues = {CGU: titulaire.cgu_acceptees, RGPD: titulaire.rgpd_connue}
+            neufs = [acte for acte in actes if acte.document.version != connues[acte.objet]]
+            if neufs:
+                await self._compter(tx, "acceptations", titulaire)
+                await tx.registre.acter(titulaire.id, neufs, appel.requete)
+                versions = {acte.objet: acte.document.version for acte in neufs}
+                await tx.registre.noter(titulaire.id, Activite(nature="documents_acceptes", details=versions))
+                titulaire = exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+        return vue(titulaire).acceptations

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from msgspec import UNSET
 
 from app.usecases.appel import Appel
+from app.usecases.consentements import Consentements
 from app.usecases.identifiants import Identifiants
 from app.usecases.sessions import Sessions
 from domain import mot_de_passe
 from domain.activite import Activite, ActiviteVue, Fil, LigneActivite, Nature, numero, reference
 from domain.compte import Langue
+from domain.consentements import fautes_d_age
 from domain.erreurs import (
     ActiviteInconnue,
     ChampsInvalides,
@@ -24,7 +26,15 @@ from domain.erreurs import (
 from domain.export import QUARANTAINE
 from domain.formulaire import lire
 from domain.limites import Regulateur
-from domain.modification import DemandeIdentifiant, DemandeMotDePasse, IdentifiantVue, ModificationMoi, fusionner, restantes
+from domain.modification import (
+    DemandeIdentifiant,
+    DemandeMotDePasse,
+    IdentifiantVue,
+    ModificationMoi,
+    fusionner,
+    modifies,
+    restantes,
+)
 from domain.moi import MoiVue, etiquette, vue
 from domain.outils import Outils
 from domain.ports import Dossier, Hacheur
@@ -46,33 +56,38 @@ class Moi:
         hacheur: Hacheur,
         sessions: Sessions,
         identifiants: Identifiants,
+        consentements: Consentements,
         regulateur: Regulateur,
         outils: Callable[[], Outils],
         titres: Titres,
     ) -> None:
         self._store, self._dossier, self._hacheur, self._sessions = store, dossier, hacheur, sessions
-        self._identifiants, self._regulateur, self._outils, self._titres = identifiants, regulateur, outils, titres
+        self._identifiants, self._consentements, self._regulateur = identifiants, consentements, regulateur
+        self._outils, self._titres = outils, titres
 
     async def lire(self, porteur: Porteur) -> MoiVue:
         return vue(exiger_titulaire(await self._dossier.titulaire(porteur)))
 
-    async def modifier(self, porteur: Porteur, demande: ModificationMoi, versions: list[str]) -> MoiVue:
+    async def modifier(self, porteur: Porteur, demande: ModificationMoi, versions: list[str], appel: Appel) -> MoiVue:
         """`versions`: the validators of the reading that is being changed, or `*`.
 
         Refusals: `VersionPerimee`, field errors, `TropDeDemandes`.
         """
-        champs = demande.nommes()
+        demande.exiger_un_champ()
         async with self._store.transaction() as tx:
             titulaire = exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
             if "*" not in versions and etiquette(vue(titulaire)) not in versions:
                 raise VersionPerimee
             profil = self._profil(titulaire, demande)
             langue = titulaire.langue if demande.langue is UNSET else demande.langue
-            fixe = next((c.valeur for c in titulaire.contacts if c.nature == "telephone_fixe"), None)
-            fixe = fixe if demande.telephone_fixe is UNSET else demande.telephone_fixe
+            fixe = titulaire.telephone_fixe if demande.telephone_fixe is UNSET else demande.telephone_fixe
+            champs = modifies(titulaire, profil, langue, fixe)
+            if not champs:
+                return vue(titulaire)
             if (attendre := await tx.limites.depenser(self._regulateur.action("profil", titulaire.id))) is not None:
                 raise TropDeDemandes(attendre)
             await tx.titulaires.modifier(porteur.compte_id, profil, restantes(titulaire, profil), langue, fixe)
+            await self._consentements.ajuster_a_l_age(tx, porteur.compte_id, profil, appel)
             await tx.registre.noter(porteur.compte_id, Activite(nature="profil_modifie", details={"champs": champs}))
             return vue(exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id)))
 
@@ -84,17 +99,22 @@ class Moi:
         if fautes:
             raise ChampsInvalides(fautes)
         try:
-            return lire(apres, type(titulaire.profil), self._outils())
+            profil = lire(apres, type(titulaire.profil), self._outils())
+            if fautes := fautes_d_age(titulaire.profil, profil, self._outils().aujourdhui):
+                raise ChampsInvalides(fautes)
         except ChampsInvalides as refus:
             raise ChampsInvalides([faute.sous("/profil") for faute in refus.erreurs]) from None
+        return profil
 
     async def changer_mot_de_passe(self, porteur: Porteur, demande: DemandeMotDePasse) -> None:
-        """Every other session ends, and what was pending with it (R44, R46)."""
+        """Every other session ends, and what was pending with it (R44, R46); the same one again changes nothing."""
         titulaire = exiger_ecriture(await self._dossier.titulaire(porteur))
         verifiee = await self._sessions.verifier(porteur, demande.mot_de_passe_actuel)
         fautes = mot_de_passe.fautes(demande.mot_de_passe, titulaire.mots_connus(), self._outils().estimateur)
         if fautes:
             raise ChampsInvalides(fautes)
+        if mot_de_passe.normaliser(demande.mot_de_passe) == mot_de_passe.normaliser(demande.mot_de_passe_actuel):
+            return
         neuve = await self._hacheur.hacher(demande.mot_de_passe)
         async with self._store.transaction() as tx:
             exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))

@@ -46,7 +46,9 @@ def un_jeton(compte: UUID, canal: Canal = "sms", **changes: Any) -> Jeton:
 
 
 async def les_actes(proprietaire: asyncpg.Connection) -> list[Acte]:
-    ligne = await proprietaire.fetchrow("select code, version, titre, sha256, en_vigueur_le from documents_juridiques limit 1")
+    ligne = await proprietaire.fetchrow(
+        "select code, version, titre, sha256, en_vigueur_le, langue from documents_juridiques limit 1"
+    )
     return [Acte(nature="acceptation", objet="cgu", document=Version(**dict(ligne)))]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -114,9 +114,9 @@ def test_what_is_verified_without_being_locked_may_be_corrected() -> None:
 
 
 def test_a_change_of_nothing_at_all_is_a_fault() -> None:
-    assert lire({"langue": "en", "telephone_fixe": None}, ModificationMoi, OUTILS).nommes() == ["telephone_fixe", "langue"]
+    lire({"langue": "en", "telephone_fixe": None}, ModificationMoi, OUTILS).exiger_un_champ()
     with pytest.raises(ChampsInvalides) as refus:
-        lire({}, ModificationMoi, OUTILS).nommes()
+        lire({}, ModificationMoi, OUTILS).exiger_un_champ()
     assert [(e.pointer, e.code) for e in refus.value.erreurs] == [("", "rien_a_modifier")]
 
 
@@ -215,19 +215,6 @@ def test_the_judge_of_passwords_is_told_everything_that_the_account_shows_of_the
     assert {"ateliers le goff", "yann", "le goff", "ines.dupont"} <= connus
     connus = {mot.lower() for mot in un_titulaire(une_association()).mots_connus()}
     assert {"les amis du canal", "yann", "le goff"} <= connus
-
-
-@pytest.mark.parametrize(
-    ("naissance", "mineur"), [("2011-11-22", True), ("2011-11-21", False), ("2000-01-01", False), ("2020-01-01", True)]
-)
-def test_one_is_a_minor_until_the_day_one_is_fifteen(naissance: str, mineur: bool) -> None:
-    assert OUTILS.aujourdhui == date(2026, 11, 21)
-    assert un_titulaire(un_citoyen(date_naissance=naissance)).mineur(OUTILS) is mineur
-
-
-def test_an_organisation_is_no_minor() -> None:
-    assert not un_titulaire(une_entreprise()).mineur(OUTILS)
-    assert not un_titulaire(une_association()).mineur(OUTILS)
 
 
 # A new contact

@@ -286,6 +286,42 @@ async def test_withdrawing_is_never_made_harder_by_a_newer_cgu(service: Service)
     assert await diffusion(service, session) == RIEN
 
 
+async def test_a_version_accepted_already_is_not_accepted_twice(service: Service) -> None:
+    session = await service.entre(une_demande())
+    chemin, accord = "/v1/moi/acceptations", {"accepte": True, "version": VERSION}
+    actes = await registre(service, session)
+    for corps in ({"cgu": accord}, {"cgu": accord, "rgpd": accord}):
+        reponse = await service.appeler(session, "POST", chemin, corps)
+        assert (reponse.status_code, reponse.json()["cgu"]) == (200, VERSION)
+    assert await registre(service, session) == actes
+    await publier(service, SUIVANTE, "Texte neuf.")
+    neuf = {"cgu": {"accepte": True, "version": SUIVANTE}, "rgpd": accord}
+    for _ in range(2):
+        assert (await service.appeler(session, "POST", chemin, neuf)).status_code == 200
+    ajoutes = (await registre(service, session))[: -len(actes)]
+    assert [(a["objet"], a["version"]) for a in ajoutes] == [("cgu", SUIVANTE)]
+    faits = await service.sql.fetch("select details from activites where nature = 'documents_acceptes'")
+    assert [ligne["details"] for ligne in faits] == [f'{{"cgu": "{SUIVANTE}"}}']
+
+
+async def test_the_ledger_tells_the_language_of_the_text_and_not_the_account_s(service: Service) -> None:
+    reponse = await service.inscrire(une_demande(diffusion=TOUT), **{"Accept-Language": "en"})
+    assert reponse.status_code == 201
+    session = await service.entre(une_demande())
+    await service.appeler(session, "PATCH", "/v1/moi", {"langue": "en"}, **{"If-Match": "*"})
+    await choisir(service, session, sms=True)
+    assert {a["langue"] for a in await registre(service, session)} == {"fr"}
+    await publier(service, SUIVANTE, "New text.")
+    # The owner of a new text says what it is written in; French, unless they do.
+    await service.sql.execute("alter table documents_juridiques disable trigger immuable")
+    await service.sql.execute("update documents_juridiques set langue = 'en' where version = $1", SUIVANTE)
+    assert (await service.http.get("/v1/documents-legaux/cgu")).json()["langue"] == "en"
+    await service.appeler(session, "POST", "/v1/moi/acceptations", {"cgu": {"accepte": True, "version": SUIVANTE}})
+    assert (await registre(service, session))[0]["langue"] == "en"
+    langues = await service.sql.fetch("select distinct langue from actes_juridiques where document_version = $1", VERSION)
+    assert [ligne["langue"] for ligne in langues] == ["fr"]
+
+
 async def test_the_version_in_force_is_accepted_and_no_other(service: Service) -> None:
     session = await service.entre(une_demande())
     demain = datetime.now(ZoneInfo("UTC")).date() + timedelta(days=1)
@@ -356,8 +392,7 @@ async def test_a_guardian_refuses_for_good_or_does_not_answer_and_nothing_is_sen
     jeton = await service.lien(GARANT, "accord-parental")
     refuse = await repondre(service, jeton, False)
     assert (refuse.status_code, refuse.json()["accorde"]) == (200, False)
-    for accorde in (True, False):
-        assert refus(await repondre(service, jeton, accorde)) == (410, "lien_expire")
+    assert refus(await repondre(service, jeton, True)) == (410, "lien_expire")
     assert await diffusion(service, session) == RIEN
     assert consentis(await registre(service, session)) == []
     natures = {ligne["nature"] for ligne in (await service.appeler(session, "GET", "/v1/moi/activites")).json()["activites"]}
@@ -376,30 +411,118 @@ async def test_an_agreement_is_waited_for_seven_days_to_the_instant(service: Ser
     assert (await repondre(service, jeton, True)).status_code == 200
 
 
-async def test_of_answers_at_once_one_is_recorded(service: Service) -> None:
+@pytest.mark.parametrize("accorde", [True, False])
+async def test_a_guardian_who_presses_twice_is_told_the_same_and_it_is_recorded_once(service: Service, accorde: bool) -> None:
+    session = await un_mineur(service)
+    await choisir(service, session, GARANT, sms=True, alertes=True)
+    jeton = await service.lien(GARANT, "accord-parental")
+    reponses = [await repondre(service, jeton, accorde) for _ in range(3)]
+    assert [(r.status_code, r.json()) for r in reponses] == [(200, {"accorde": accorde, "listes": ["sms", "alertes"]})] * 3
+    assert len(consentis(await registre(service, session))) == (2 if accorde else 0)
+    natures = [ligne["nature"] for ligne in (await service.appeler(session, "GET", "/v1/moi/activites")).json()["activites"]]
+    assert natures.count("accord_parental_donne" if accorde else "accord_parental_refuse") == 1
+    assert len([m for m in await service.messages(EMAIL) if m.objet == "Votre abonnement Comptoir"]) == int(accorde)
+
+
+async def test_of_answers_at_once_one_is_recorded_and_the_contrary_is_not_said_to_be(service: Service) -> None:
     session = await un_mineur(service)
     await choisir(service, session, GARANT, sms=True)
     jeton = await service.lien(GARANT, "accord-parental")
     reponses = await asyncio.gather(*(repondre(service, jeton, n % 2 == 0) for n in range(8)))
-    assert sorted(r.status_code for r in reponses) == [200, *[410] * 7]
-    [faite] = [r.json()["accorde"] for r in reponses if r.status_code == 200]
+    assert sorted(r.status_code for r in reponses) == [*[200] * 4, *[410] * 4]
+    [faite] = {r.json()["accorde"] for r in reponses if r.status_code == 200}
     assert (await diffusion(service, session))["sms"] is faite
     assert len(consentis(await registre(service, session))) == int(faite)
+
+
+async def en_attente(service: Service, session: Corps) -> Corps | None:
+    """What the account shows to be waiting for a guardian."""
+    lu: Corps = (await service.appeler(session, "GET", "/v1/moi/consentements")).json()["diffusion"]
+    accord: Corps | None = lu["accord_parental"]
+    return accord
+
+
+async def test_the_same_choices_again_write_to_nobody_and_the_request_in_hand_is_shown(service_limite: Service) -> None:
+    service = service_limite
+    session = await un_mineur(service)
+    assert await en_attente(service, session) is None
+    premiere = await choisir(service, session, GARANT, sms=True, alertes=True)
+    # With their address again, or without: it is known.
+    for garant in (GARANT, None, GARANT):
+        encore = await choisir(service, session, garant, sms=True, alertes=True)
+        assert (encore.status_code, encore.json()) == (200, premiere.json())
+    assert await en_attente(service, session) == premiere.json()["accord_parental"]
+    assert len(await service.messages(GARANT)) == 1
+    demandes = "select count(*) from activites where nature = 'accord_parental_demande'"
+    assert await service.sql.fetchval(demandes) == 1
+    donne = await repondre(service, await service.lien(GARANT, "accord-parental"), True)
+    assert donne.json() == {"accorde": True, "listes": ["sms", "alertes"]}
+    assert await en_attente(service, session) is None
+
+
+async def test_what_is_taken_back_of_a_request_leaves_the_rest_of_it(service: Service) -> None:
+    session = await un_mineur(service)
+    await choisir(service, session, GARANT, email=True)
+    await repondre(service, await service.lien(GARANT, "accord-parental"), True)
+    await choisir(service, session, GARANT, email=True, sms=True, alertes=True)
+    jeton = await service.lien(GARANT, "accord-parental")
+    # One that was in force, then one that was waited for.
+    moins = await choisir(service, session, sms=True, alertes=True)
+    assert (moins.json()["email"], moins.json()["accord_parental"]["listes"]) == (False, ["sms", "alertes"])
+    assert (await choisir(service, session, sms=True)).json()["accord_parental"]["listes"] == ["sms"]
+    assert len(await service.messages(GARANT)) == 2
+    # More than was asked needs them again, for what was not.
+    assert champs_fautifs(await choisir(service, session, sms=True, email=True)) == {"/email": "consentement_parental_requis"}
+    assert (await repondre(service, jeton, True)).json() == {"accorde": True, "listes": ["sms"]}
+    assert await diffusion(service, session) == RIEN | {"sms": True}
+
+
+async def test_a_message_that_has_not_left_yet_asks_for_what_is_still_wanted(service: Service) -> None:
+    session = await un_mineur(service)
+    await choisir(service, session, GARANT, sms=True, alertes=True)
+    await choisir(service, session, sms=True)
+    [message] = await service.messages(GARANT)
+    assert "par SMS" in message.texte
+    assert "Alertes" not in message.texte
+
+
+async def test_leaving_one_list_by_its_link_leaves_what_is_asked_for_the_others(service: Service) -> None:
+    session = await un_mineur(service)
+    await choisir(service, session, GARANT, sms=True)
+    await repondre(service, await service.lien(GARANT, "accord-parental"), True)
+    await choisir(service, session, GARANT, sms=True, alertes=True)
+    _, listes, sienne = await sortie(service)
+    assert (await quitter(service, sienne, listes=listes)).json() == {"listes": ["sms"]}
+    assert (await en_attente(service, session) or {})["listes"] == ["alertes"]
+    assert (await repondre(service, await service.lien(GARANT, "accord-parental"), True)).status_code == 200
+    assert await diffusion(service, session) == RIEN | {"alertes": True}
+
+
+async def test_a_request_that_nobody_answered_in_time_is_asked_anew(service: Service) -> None:
+    session = await un_mineur(service)
+    await choisir(service, session, GARANT, sms=True)
+    assert len(await service.messages(GARANT)) == 1
+    await service.sql.execute("update jetons set expire_le = horloge() where usage = 'accord_parental'")
+    assert await en_attente(service, session) is None
+    assert champs_fautifs(await choisir(service, session, sms=True)) == {"/sms": "consentement_parental_requis"}
+    assert (await choisir(service, session, GARANT, sms=True)).json()["accord_parental"]["listes"] == ["sms"]
+    assert len(await service.messages(GARANT)) == 2
 
 
 @pytest.mark.parametrize("ensuite", ["un autre parent", "renoncer", "se désinscrire", "s'effacer"])
 async def test_what_the_child_chooses_since_voids_what_was_asked_before(service: Service, ensuite: str) -> None:
     session = await un_mineur(service)
-    await choisir(service, session, GARANT, sms=True)
+    await choisir(service, session, GARANT, sms=True, email=True)
     await repondre(service, await service.lien(GARANT, "accord-parental"), True)
-    await choisir(service, session, GARANT, sms=True, alertes=True)
+    await choisir(service, session, GARANT, sms=True, email=True, alertes=True)
     jeton = await service.lien(GARANT, "accord-parental")
     if ensuite == "un autre parent":
-        await choisir(service, session, "autre.parent@exemple.fr", sms=True, email=True)
+        await choisir(service, session, "autre.parent@exemple.fr", sms=True, email=True, lettre_actualite=True)
     elif ensuite == "renoncer":
-        await choisir(service, session, sms=True)
+        await choisir(service, session, sms=True, email=True)
     elif ensuite == "se désinscrire":
         _, listes, sienne = await sortie(service)
+        assert listes == "toutes"
         await quitter(service, sienne, listes=listes)
     else:
         await service.appeler(session, "POST", "/v1/moi/effacement", {"mot_de_passe": MOT_DE_PASSE})
@@ -460,6 +583,38 @@ async def test_asking_guardians_takes_none_of_the_codes_of_a_recovery(service_li
     id = await service_limite.recuperer("ines.dupont")
     code = await service_limite.code(EMAIL)
     assert (await service_limite.reinitialiser("Cyprès?29galet", id=id, code=code)).status_code == 200
+
+
+async def dater(service: Service, session: Corps, naissance: str) -> httpx.Response:
+    corps = {"profil": {"type": "citoyen", "date_naissance": naissance}}
+    return await service.appeler(session, "PATCH", "/v1/moi", corps, **{"If-Match": "*"})
+
+
+async def test_the_guardian_is_not_done_without_by_declaring_another_birth_date(service: Service) -> None:
+    session = await un_mineur(service)
+    for naissance in ("1990-01-01", ne_il_y_a(15)):
+        assert champs_fautifs(await dater(service, session, naissance)) == {"/profil/date_naissance": "age_a_certifier"}
+    assert (await dater(service, session, ne_il_y_a(15, -1))).status_code == 200
+    assert champs_fautifs(await choisir(service, session, sms=True)) == {"/sms": "consentement_parental_requis"}
+
+
+async def test_who_turns_out_to_be_a_minor_keeps_no_consent_given_alone(service: Service) -> None:
+    session = await service.entre(une_demande(diffusion=RIEN | {"email": True}))
+    await choisir(service, session, email=True, sms=True)
+    corrige = await dater(service, session, ne_il_y_a(14))
+    assert (corrige.status_code, corrige.json()["diffusion"]) == (200, RIEN)
+    lignes = consentis(await registre(service, session))
+    assert lignes[:2] == [("email", True, "titulaire"), ("sms", True, "titulaire")]
+    assert sorted(lignes[2:]) == [("email", False, "service"), ("sms", False, "service")]
+    fil = (await service.appeler(session, "GET", "/v1/moi/activites?limite=2")).json()["activites"]
+    assert {ligne["nature"]: ligne["details"] for ligne in fil} == {
+        "diffusion_modifiee": {"listes": {"email": False, "sms": False}},
+        "profil_modifie": {"champs": ["date_naissance"]},
+    }
+    # What a guardian agreed to stays, whatever else of the profile is corrected.
+    await choisir(service, session, GARANT, alertes=True)
+    await repondre(service, await service.lien(GARANT, "accord-parental"), True)
+    assert (await dater(service, session, ne_il_y_a(13))).json()["diffusion"] == RIEN | {"alertes": True}
 
 
 async def test_a_guardian_is_written_to_once_a_minute_and_the_request_in_hand_stays_good(service_limite: Service) -> None:

@@ -199,6 +199,17 @@ async def test_of_eight_changes_of_one_reading_one_is_made(service: Service) -> 
     assert await service.sql.fetchval("select count(*) from activites where nature = 'profil_modifie'") == 1
 
 
+async def test_the_feed_names_what_changed_and_a_change_of_nothing_is_none(service: Service) -> None:
+    session = await service.entre(une_demande())
+    etiquette, avant = await lire(service, session)
+    tel_quel = {"profil": un_citoyen(), "telephone_fixe": "0139980101", "langue": "fr"}
+    reponse = await modifier(service, session, tel_quel, etiquette)
+    assert (reponse.status_code, reponse.headers["etag"], reponse.json()) == (200, etiquette, avant)
+    await modifier(service, session, tel_quel | {"profil": un_citoyen(prenom="Zoé", nom_usage=None), "telephone_fixe": None})
+    [ligne] = [n for n in (await fil(service, session))["activites"] if n["nature"] == "profil_modifie"]
+    assert ligne["details"] == {"champs": ["nom_usage", "prenom", "telephone_fixe"]}
+
+
 async def test_the_validator_follows_all_that_is_read_and_nothing_else(service: Service) -> None:
     session = await service.entre(une_demande())
     vues = [(await lire(service, session))[0]]
@@ -262,6 +273,18 @@ async def test_another_password_ends_the_other_sessions_and_what_was_pending_and
     assert (await service.messages(EMAIL))[0].objet == "Votre mot de passe Comptoir a été changé"
     assert (await service.connecter("ines.dupont", MOT_DE_PASSE)).status_code == 401
     assert (await service.connecter("ines.dupont", NEUF)).status_code == 201
+
+
+async def test_the_same_password_again_is_no_change(service: Service) -> None:
+    session = await service.entre(une_demande())
+    autre = await service.connecte("ines.dupont", MOT_DE_PASSE)
+    empreinte, messages = await service.sql.fetchval("select empreinte_mdp from comptes"), len(await service.messages())
+    assert (await changer_mot_de_passe(service, session, MOT_DE_PASSE, MOT_DE_PASSE)).status_code == 204
+    assert refus(await changer_mot_de_passe(service, session, NEUF, NEUF)) == (401, "mot_de_passe_incorrect")
+    assert (await service.appeler(autre, "GET", "/v1/moi")).status_code == 200
+    assert await service.sql.fetchval("select empreinte_mdp from comptes") == empreinte
+    assert len(await service.messages()) == messages
+    assert "mot_de_passe_change" not in [n["nature"] for n in (await fil(service, session))["activites"]]
 
 
 async def test_the_new_password_is_judged_and_the_current_one_must_be_right(service: Service) -> None:
@@ -405,7 +428,7 @@ async def fil(service: Service, session: Corps, suite: str = "", **entetes: str)
 
 async def test_the_feed_tells_a_whole_life_newest_first(service: Service) -> None:
     session = await service.entre(une_demande())
-    await modifier(service, session, {"langue": "fr"})
+    await modifier_profil(service, session, prenom="Ines")
     await renommer(service, session, "ines.le-goff")
     await changer_mot_de_passe(service, session, MOT_DE_PASSE, NEUF)
     await service.prouver(session, "email", "nouvelle@exemple.fr")
@@ -461,8 +484,8 @@ async def test_a_line_is_found_by_the_reference_that_a_person_quotes(service: Se
 
 async def test_pages_of_the_feed_hold_every_line_once_while_others_are_added(service: Service) -> None:
     session = await service.entre(une_demande())
-    for _ in range(7):
-        await modifier(service, session, {"langue": "fr"})
+    for n in range(7):
+        await modifier(service, session, {"langue": ("en", "fr")[n % 2]})
     attendues = [ligne["reference"] for ligne in (await fil(service, session, "?limite=100"))["activites"]]
     lues: list[str] = []
     suite = "?limite=3"
@@ -470,7 +493,7 @@ async def test_pages_of_the_feed_hold_every_line_once_while_others_are_added(ser
         page = await fil(service, session, suite)
         lues += [ligne["reference"] for ligne in page["activites"]]
         suite = f"?limite=3&apres={page['suivant']}" if page["suivant"] else ""
-        await modifier(service, session, {"langue": "fr"})
+        await modifier_profil(service, session, prenom=f"Inès {'I' * (1 + len(lues))}")
     assert lues == attendues
     # Exactly as many as a page holds: no empty page after it.
     assert (await fil(service, session, f"?limite=2&apres={attendues[-3]}"))["suivant"] is None

@@ -1,0 +1,14 @@
+"""The language each legal text is written in: what the ledger says was presented, whatever the account's own language."""
+
+from alembic import op
+
+revision = "0029"
+down_revision = "0023"
+
+
+def upgrade() -> None:
+    op.execute("alter table documents_juridiques add column langue text not null default 'fr'")
+
+
+def downgrade() -> None:
+    op.execute("alter table documents_juridiques drop column langue")
