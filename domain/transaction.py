@@ -156,7 +156,10 @@ class Reponses(Protocol):
 
 
 class NouvelleSession(Struct, frozen=True, kw_only=True):
-    """What opening a session writes. `verifiee`: the hash that the password was compared with, None if none was."""
+    """What opening a session writes. `verifiee`: the hash that the password was compared with, None if none was.
+
+    `par_secret`: it is the sign-up's that opens it; where there is a password, that is not the same as having given it.
+    """
 
     id: UUID
     compte_id: UUID
@@ -166,6 +169,7 @@ class NouvelleSession(Struct, frozen=True, kw_only=True):
     adresse: str | None
     appareil_partage: bool
     verifiee: str | None
+    par_secret: bool = False
 
     def __repr__(self) -> str:
         return f"NouvelleSession(id={self.id})"

@@ -24,10 +24,12 @@ OUVRIR = text(
       update comptes set vu_le = horloge()::date, averti_le = null, empreinte_mdp = coalesce(:rehachee, empreinte_mdp)
        where id = :compte and etat = 'actif' and effacement_le is null
          and (cast(:verifiee as text) is null or empreinte_mdp = :verifiee)
-      returning id
+      returning id, empreinte_mdp is not null as avec_mot_de_passe
     ), session as (
-      insert into sessions (id, compte_id, empreinte, inactivite, agent, adresse, appareil_partage, expire_le, fin_le)
+      insert into sessions
+        (id, compte_id, empreinte, inactivite, agent, adresse, appareil_partage, authentifiee_le, expire_le, fin_le)
       select :id, compte.id, :empreinte, make_interval(secs => :inactivite), :agent, :adresse, :partage,
+             case when :par_secret and avec_mot_de_passe then '-infinity' else horloge() end,
              horloge() + make_interval(secs => :inactivite), horloge() + make_interval(secs => :absolue)
         from compte
       returning *
@@ -106,5 +108,6 @@ def ordre_ouvrir(session: NouvelleSession, rehachee: str | None) -> dict[str, An
         "adresse": session.adresse,
         "partage": session.appareil_partage,
         "verifiee": session.verifiee,
+        "par_secret": session.par_secret,
         "rehachee": rehachee,
     }

@@ -117,7 +117,10 @@ class Sessions:
         return await self._connexions.ouvrir(structs.replace(nouvelle, verifiee=candidat.empreinte_mdp))
 
     async def echanger(self, inscription: UUID, options: OptionsSession, appel: Appel) -> SessionCreee:
-        """The sign-up secret for a session, once. Refusals: `PasEncoreActif`, `SessionDejaRemise`, `InscriptionInconnue`."""
+        """The sign-up secret for a session, once; what is sensitive in it still asks for the password.
+
+        Refusals: `PasEncoreActif`, `SessionDejaRemise`, `InscriptionInconnue`.
+        """
         ouverte = None
         async with self._store.transaction() as tx:
             compte = await tx.comptes.verrouiller(inscription)
@@ -126,7 +129,8 @@ class Sessions:
             if compte.etat != "actif":
                 raise PasEncoreActif
             if await tx.comptes.depenser_secret(inscription):
-                ouverte = await tx.sessions.ouvrir(self._nouvelle(inscription, options, appel, None))
+                nouvelle = structs.replace(self._nouvelle(inscription, options, appel, None), par_secret=True)
+                ouverte = await tx.sessions.ouvrir(nouvelle)
                 if ouverte is not None:
                     await tx.passages.confier_jeton(inscription, ouverte.id)
         if ouverte is None:

@@ -347,6 +347,19 @@ async def test_a_password_given_again_counts_for_five_minutes_to_the_microsecond
         assert not await recent()
 
 
+@pytest.mark.parametrize("mot_de_passe", [True, False])
+async def test_a_session_that_the_sign_up_s_secret_opens_is_recent_only_where_there_is_no_password(
+    store: PgStore, compte: UUID, proprietaire: asyncpg.Connection, mot_de_passe: bool
+) -> None:
+    await regler(proprietaire, compte, empreinte_mdp="hache" if mot_de_passe else None)
+    nouvelle = une_session(compte, verifiee=None, par_secret=True)
+    async with store.transaction() as tx:
+        assert await tx.sessions.ouvrir(nouvelle)
+        titulaire = await tx.titulaires.tenir(compte, nouvelle.id)
+    assert titulaire is not None
+    assert titulaire.recent is not mot_de_passe
+
+
 async def test_an_account_is_held_from_a_live_session_of_its_own_alone(
     store: PgStore, session: UUID, compte: UUID, proprietaire: asyncpg.Connection, horloge: Horloge
 ) -> None:

@@ -49,4 +49,7 @@ def entre(http: httpx.Client, cles_du_service: Trousseau) -> Corps:
     reponse = http.post(f"/v1/inscriptions/{id}/session", json={"rester_connecte": True}, headers=porteur)
     assert reponse.status_code == 201, reponse.text
     session: Corps = reponse.json() | {"identifiant": inscription["identifiant"]}
+    porteur = {"Authorization": f"Bearer {session['jeton_acces']}"}
+    redonne = http.post("/v1/sessions/courante/reauthentification", json={"mot_de_passe": MOT_DE_PASSE}, headers=porteur)
+    assert redonne.status_code == 200, redonne.text
     return session

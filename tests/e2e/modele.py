@@ -9,7 +9,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 Reponse = tuple[int, str | None]
@@ -166,7 +166,10 @@ class Modele:
         compte.secret_depense = True
         if not compte.vivant:
             return 409, "session_deja_remise"
-        return self._connecter(compte, duree)
+        ouverte = self._connecter(compte, duree)
+        # Nobody has given the password in it.
+        self.sessions[-1].authentifiee_le = datetime.min.replace(tzinfo=UTC)
+        return ouverte
 
     # Sessions
 
@@ -242,6 +245,8 @@ class Modele:
         if refus := self._ecriture(acces) or self._faux(acces, actuel):
             return refus
         compte = acces.session.compte
+        if neuf == compte.mot_de_passe:
+            return 204, None
         compte.mot_de_passe, compte.secret_depense = neuf, True
         self._deconnecter(compte, sauf=acces.session)
         self._remplacer(compte, "contact", "mot_de_passe")

@@ -467,6 +467,23 @@ async def test_the_secret_of_a_sign_up_is_worth_one_session_once_it_is_active(se
     assert (await service.rafraichir(jeton(reponse.json()))).status_code == 200
 
 
+async def test_what_is_sensitive_asks_for_the_password_in_the_session_that_a_secret_opened(service: Service) -> None:
+    session = (await echanger(service, await service.actif(une_demande()))).json()
+    contact = {"canal": "email", "valeur": "nouvelle@exemple.fr"}
+    for methode, chemin, corps in (
+        ("GET", "/v1/moi/export", None),
+        ("POST", "/v1/moi/contacts", contact),
+        ("POST", "/v1/moi/effacement", {}),
+    ):
+        reponse = await service.appeler(session, methode, chemin, corps)
+        assert refus(reponse) == (403, "reauthentification_requise"), chemin
+    reponse = await service.appeler(session, "POST", "/v1/moi/contacts", contact | {"mot_de_passe": MOT_DE_PASSE})
+    assert reponse.status_code == 202
+    redonne = {"mot_de_passe": MOT_DE_PASSE}
+    assert (await service.appeler(session, "POST", "/v1/sessions/courante/reauthentification", redonne)).status_code == 200
+    assert (await service.appeler(session, "GET", "/v1/moi/export")).status_code == 200
+
+
 async def test_a_sign_up_is_worth_nothing_to_who_has_not_its_own_secret(service: Service) -> None:
     inscription = await service.actif(une_demande())
     autre = await service.actif(une_demande())
