@@ -92,16 +92,17 @@ class Consentements:
             titulaire = exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
             diff = changements(titulaire.diffusion, {liste: getattr(choix, liste) for liste in LISTES})
             ajouts = [liste for liste, voulu in diff.items() if voulu]
-            if ajouts:
-                exiger_ecriture(titulaire)
             demande = await self._en_cours(tx, titulaire.id)
             attendus = self._attendus(titulaire, choix, ajouts, demande)
+            gardee = demande if demande and demande.suffit(attendus, choix.email_representant_legal) else None
+            if ajouts and not (attendus and gardee):
+                exiger_ecriture(titulaire)
             immediats = {liste: voulu for liste, voulu in diff.items() if liste not in attendus}
             if any(immediats.values()):
                 await self._compter(tx, "diffusion", titulaire)
             await self._ecrire(tx, titulaire, immediats, notice, appel)
-            if demande and demande.suffit(attendus, choix.email_representant_legal):
-                accord = await self._restreindre(tx, demande, attendus)
+            if gardee:
+                accord = await self._restreindre(tx, gardee, attendus)
             else:
                 accord = await self._demander_accord(tx, titulaire, attendus, choix.email_representant_legal, appel)
             return vue_diffusion(titulaire.diffusion | immediats, accord)

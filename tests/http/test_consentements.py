@@ -460,6 +460,27 @@ async def test_the_same_choices_again_write_to_nobody_and_the_request_in_hand_is
     assert await en_attente(service, session) is None
 
 
+async def test_of_the_same_request_made_at_once_one_is_written(service: Service) -> None:
+    session = await un_mineur(service)
+    reponses = await asyncio.gather(*(choisir(service, session, GARANT, sms=True) for _ in range(8)))
+    assert {(r.status_code, r.json()["accord_parental"]["expire_le"]) for r in reponses} == {
+        (200, reponses[0].json()["accord_parental"]["expire_le"])
+    }
+    assert len(await service.messages(GARANT)) == 1
+
+
+async def test_what_waits_for_a_guardian_hinders_no_withdrawal_under_a_newer_cgu(service: Service) -> None:
+    session = await un_mineur(service)
+    await choisir(service, session, GARANT, email=True)
+    await repondre(service, await service.lien(GARANT, "accord-parental"), True)
+    await choisir(service, session, GARANT, email=True, sms=True)
+    await publier(service, SUIVANTE, "Texte neuf.")
+    moins = await choisir(service, session, sms=True)
+    assert (moins.status_code, moins.json()["email"], moins.json()["accord_parental"]["listes"]) == (200, False, ["sms"])
+    for garant, choix in (("autre@exemple.fr", {"sms": True}), (GARANT, {"sms": True, "alertes": True})):
+        assert refus(await choisir(service, session, garant, **choix)) == (403, "cgu_a_reaccepter")
+
+
 async def test_what_is_taken_back_of_a_request_leaves_the_rest_of_it(service: Service) -> None:
     session = await un_mineur(service)
     await choisir(service, session, GARANT, email=True)
