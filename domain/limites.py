@@ -51,7 +51,7 @@ PASSAGES_PAR_CLIENT = (Fenetre(30, 5 * MINUTE), Fenetre(100, HEURE))
 RECUPERATIONS_PAR_CLIENT = (Fenetre(10, 15 * MINUTE), Fenetre(30, HEURE))
 # What one account may do how often: each of them sends a message, keeps a name from everybody, reads a whole file, or adds to
 # a history that is kept. Of the mailing lists, only what is added counts: leaving them is never refused.
-Action = Literal["identifiant", "mot_de_passe", "export", "effacement", "profil", "diffusion", "acceptations"]
+Action = Literal["identifiant", "mot_de_passe", "export", "effacement", "profil", "diffusion"]
 ACTIONS_PAR_COMPTE: dict[Action, tuple[Fenetre, ...]] = {
     "identifiant": (Fenetre(3, JOUR),),
     "mot_de_passe": (Fenetre(5, HEURE), Fenetre(10, JOUR)),
@@ -59,7 +59,6 @@ ACTIONS_PAR_COMPTE: dict[Action, tuple[Fenetre, ...]] = {
     "effacement": (Fenetre(3, JOUR),),
     "profil": (Fenetre(30, HEURE), Fenetre(60, JOUR)),
     "diffusion": (Fenetre(10, HEURE), Fenetre(20, JOUR)),
-    "acceptations": (Fenetre(5, HEURE), Fenetre(10, JOUR)),
 }
 # G-08: live availability; and sign-ups, each of which tells as much, hashes and writes. Forty people of one classroom may sign
 # up at once; both together, trying a million names takes an address five thousand hours (T05).

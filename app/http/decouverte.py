@@ -106,7 +106,6 @@ class LimitesPubliees(Struct, frozen=True, kw_only=True):
     exports_par_heure: int = ACTIONS_PAR_COMPTE["export"][0].nombre
     modifications_par_compte_par_heure: int = ACTIONS_PAR_COMPTE["profil"][0].nombre
     abonnements_par_compte_par_heure: int = ACTIONS_PAR_COMPTE["diffusion"][0].nombre
-    acceptations_par_compte_par_heure: int = ACTIONS_PAR_COMPTE["acceptations"][0].nombre
     accords_parentaux_par_compte_par_jour: int = ACCORDS_PAR_COMPTE[0].nombre
 
 

@@ -48,7 +48,7 @@ async def diffusion(data: JSONBody[ChoixDiffusion], request: RequeteJson, cas: N
     "/v1/moi/acceptations",
     status_code=200,
     operation_id="accepterDocuments",
-    opt=ouvert("session", erreurs.DocumentPerime, erreurs.TropDeDemandes),
+    opt=ouvert("session", erreurs.DocumentPerime),
 )
 async def acceptations(
     data: JSONBody[DemandeAcceptations], request: RequeteJson, cas: NamedDependency[CasUtilisation]

@@ -43,7 +43,7 @@ from domain.erreurs import (
 from domain.inscription import LISTES
 from domain.jetons import Trousseau
 from domain.juridique import CGU, NATURES, RGPD, Acte, Par, Version
-from domain.limites import Action, Regulateur
+from domain.limites import Regulateur
 from domain.moi import AcceptationsVue, vue
 from domain.outils import Outils
 from domain.ports import Documents, Dossier
@@ -99,7 +99,7 @@ class Consentements:
                 exiger_ecriture(titulaire)
             immediats = {liste: voulu for liste, voulu in diff.items() if liste not in attendus}
             if any(immediats.values()):
-                await self._compter(tx, "diffusion", titulaire)
+                await self._compter(tx, titulaire)
             await self._ecrire(tx, titulaire, immediats, notice, appel)
             if gardee:
                 accord = await self._restreindre(tx, gardee, attendus)
@@ -150,8 +150,8 @@ class Consentements:
             # By e-mail, where the way out stands: never held back, since additions themselves are counted.
             await tx.avis.avertir(titulaire.id, "diffusion", {"listes": ",".join(listes)}, par="email")
 
-    async def _compter(self, tx: Transaction, action: Action, titulaire: Titulaire) -> None:
-        if (attendre := await tx.limites.depenser(self._regulateur.action(action, titulaire.id))) is not None:
+    async def _compter(self, tx: Transaction, titulaire: Titulaire) -> None:
+        if (attendre := await tx.limites.depenser(self._regulateur.action("diffusion", titulaire.id))) is not None:
             raise TropDeDemandes(attendre)
 
     async def _demander_accord(
@@ -251,7 +251,6 @@ class Consentements:
             connues = {CGU: titulaire.cgu_acceptees, RGPD: titulaire.rgpd_connue}
             neufs = [acte for acte in actes if acte.document.version != connues[acte.objet]]
             if neufs:
-                await self._compter(tx, "acceptations", titulaire)
                 await tx.registre.acter(titulaire.id, neufs, appel.requete)
                 versions = {acte.objet: acte.document.version for acte in neufs}
                 await tx.registre.noter(titulaire.id, Activite(nature="documents_acceptes", details=versions))

@@ -83,7 +83,6 @@ async def test_the_configuration_tells_the_figures_that_the_service_lives_by(ser
         "exports_par_heure": ACTIONS_PAR_COMPTE["export"][-1].nombre,
         "modifications_par_compte_par_heure": ACTIONS_PAR_COMPTE["profil"][0].nombre,
         "abonnements_par_compte_par_heure": ACTIONS_PAR_COMPTE["diffusion"][0].nombre,
-        "acceptations_par_compte_par_heure": ACTIONS_PAR_COMPTE["acceptations"][0].nombre,
         "accords_parentaux_par_compte_par_jour": ACCORDS_PAR_COMPTE[0].nombre,
     }
     assert lue["sessions"] == {
