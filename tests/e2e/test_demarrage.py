@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import socket
 import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -103,6 +105,15 @@ def test_the_service_stops_while_clients_wait_without_making_them_wait_to_the_en
             prise.sendall(f"GET /v1/inscriptions/{inscription['id']}?attendre=25 HTTP/1.1\r\n{entetes}".encode())
             assert serve.arreter(10) == 0
             assert prise.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_a_thousand_silent_connections_keep_nobody_out(service: Comptoir) -> None:
+    souple, dure = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(souple, 2048), dure))
+    with ExitStack() as pile:
+        for _ in range(1100):
+            pile.enter_context(socket.create_connection(("127.0.0.1", service.port), 5))
+        assert httpx.get(f"{service.url}/sante/vivant", timeout=5).status_code == 200
 
 
 def test_production_does_not_start_on_development_defaults_and_says_every_fault_at_once(vide: Path) -> None:

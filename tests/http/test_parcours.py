@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from msgspec.structs import replace
 
@@ -376,12 +377,47 @@ async def test_whoever_waits_for_nothing_is_answered_after_the_delay_and_nobody_
     inscription = await service.inscrit(une_demande())
     horloge = asyncio.get_running_loop().time
     debut = horloge()
+    autre = await service.inscrit(une_demande())
     # More waiters than there are connections to the database: waiting holds none.
-    attentes = asyncio.gather(*(service.lire(inscription, attendre=1) for _ in range(12)))
+    attentes = asyncio.gather(*(service.lire(i, attendre=1) for i in (inscription, autre) for _ in range(6)))
     assert (await service.lire(inscription)).status_code == 200
     assert not attentes.done()
     assert {(r.status_code, r.json()["etat"]) for r in await attentes} == {(200, "en_attente")}
     assert horloge() - debut >= 1
+
+
+async def test_when_too_many_wait_for_one_sign_up_or_in_all_the_answer_comes_at_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.usecases.inscriptions._ATTENTES_PAR_INSCRIPTION", 3)
+    monkeypatch.setattr("app.usecases.inscriptions._ATTENTES", 4)
+    ici, la = [await service.inscrit(une_demande(email=f"{n}@exemple.fr", activer_par="email")) for n in ("ici", "la")]
+    await a_l_ecoute(service)
+
+    async def refuses(*inscriptions: Corps) -> list[asyncio.Task[httpx.Response]]:
+        """Those that are answered at once wait for nothing; the others are still waiting."""
+        taches = [asyncio.create_task(service.lire(i, attendre=25)) for i in inscriptions]
+        async with asyncio.timeout(10):
+            # As many calls that do not wait, made after, are answered after.
+            for i in inscriptions:
+                assert (await service.lire(i)).json()["etat"] == "en_attente"
+        return [tache for tache in taches if not tache.done()]
+
+    # Three of five wait for this one; then one more in all.
+    attentes = await refuses(*[ici] * 5)
+    assert len(attentes) == 3
+    attentes += await refuses(la, la)
+    assert len(attentes) == 4
+    # Places are given back.
+    for inscription in ("ici", "la"):
+        await service.suivre(await service.lien(f"{inscription}@exemple.fr"))
+    async with asyncio.timeout(3):
+        assert {r.json()["etat"] for r in await asyncio.gather(*attentes)} == {"actif"}
+    encore = await service.inscrit(une_demande())
+    attentes = await refuses(*[encore] * 3)
+    assert len(attentes) == 3
+    await service.annuler(encore)
+    assert {r.status_code for r in await asyncio.gather(*attentes)} == {404}
 
 
 async def test_a_wait_that_makes_no_sense_is_refused(service: Service) -> None:
