@@ -15,6 +15,7 @@ from domain.erreurs import (
     EffacementEnCours,
     IdentifiantsIncorrects,
     InscriptionInconnue,
+    InscriptionTerminee,
     MotDePasseIncorrect,
     PasEncoreActif,
     SessionDejaRemise,
@@ -117,7 +118,10 @@ class Sessions:
         return await self._connexions.ouvrir(structs.replace(nouvelle, verifiee=candidat.empreinte_mdp))
 
     async def echanger(self, inscription: UUID, options: OptionsSession, appel: Appel) -> SessionCreee:
-        """The sign-up secret for a session, once. Refusals: `PasEncoreActif`, `SessionDejaRemise`, `InscriptionInconnue`."""
+        """The sign-up secret for a session, once, in the sign-up's time.
+
+        Refusals: `PasEncoreActif`, `SessionDejaRemise`, `InscriptionTerminee`, `InscriptionInconnue`.
+        """
         ouverte = None
         async with self._store.transaction() as tx:
             compte = await tx.comptes.verrouiller(inscription)
@@ -125,6 +129,8 @@ class Sessions:
                 raise InscriptionInconnue
             if compte.etat != "actif":
                 raise PasEncoreActif
+            if compte.expiree:
+                raise InscriptionTerminee
             if await tx.comptes.depenser_secret(inscription):
                 ouverte = await tx.sessions.ouvrir(self._nouvelle(inscription, options, appel, None))
                 if ouverte is not None:
