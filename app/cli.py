@@ -40,11 +40,6 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("comptoir").addHandler(logging.NullHandler())
     for nom in inconnues(os.environ):
         print(f"comptoir: {nom} means nothing to this version", file=sys.stderr)
-    try:
-        settings = charger(os.environ, options.commande)
-    except ConfigurationInvalide as faute:
-        print("comptoir: the configuration is not valid:", *faute.fautes, sep="\n  ", file=sys.stderr)
-        return 2
     commandes = {
         "serve": _serve,
         "worker": _worker,
@@ -55,7 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
         "openapi": _openapi,
     }
     try:
-        return commandes[options.commande](settings, options)
+        return commandes[options.commande](charger(os.environ, options.commande), options)
+    except ConfigurationInvalide as faute:
+        print("comptoir: the configuration is not valid:", *faute.fautes, sep="\n  ", file=sys.stderr)
+        return 2
     except Indisponible as panne:
         cause = panne.__cause__
         premiere = str(cause).partition("\n")[0]

@@ -63,7 +63,12 @@ async def lire(
     id: FromPath[UUID],
     cas: NamedDependency[CasUtilisation],
     attendre: Annotated[
-        int, QueryParameter(ge=0, le=_ATTENTE_MAX, description="Secondes d'attente au plus d'un changement d'état. Si trop de monde attend, la réponse vient aussitôt.")
+        int,
+        QueryParameter(
+            ge=0,
+            le=_ATTENTE_MAX,
+            description="Secondes d'attente au plus d'un changement d'état. Si trop de monde attend, la réponse vient aussitôt.",
+        ),
     ] = 0,
 ) -> InscriptionVue:
     """The sign-up as it stands, or at its next change."""

@@ -38,7 +38,16 @@ SIGNES = "4@8({[<369&#!1i|0$5+7%2zpassw0rd" * 2
 
 @pytest.mark.parametrize(
     "pathologique",
-    ["a" * 64, "4@8({[</369&#!" * 5, SIGNES, "({[<4@8369&#!1i|0$5+7%2zAa1" * 3, "aB3" * 22, "é" * 64, "😀" * 64, "12011990" * 8],
+    [
+        "a" * 64,
+        "4@8({[</369&#!" * 5,
+        SIGNES,
+        "({[<4@8369&#!1i|0$5+7%2zAa1" * 3,
+        "aB3" * 22,
+        "é" * 64,
+        "😀" * 64,
+        "12011990" * 8,
+    ],
 )
 def test_no_text_of_the_length_we_ask_about_holds_the_loop(pathologique: str) -> None:
     ESTIMATEUR.log10_essais("a", [])

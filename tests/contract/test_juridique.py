@@ -10,6 +10,8 @@ import pytest
 
 from adapters.postgres.documents import PgDocuments
 from adapters.postgres.lectures import Lectures
+from adapters.postgres.schema import PgSante
+from adapters.postgres.store import moteur
 from app.settings import Settings
 from tests.builders import une_demande
 from tests.service import Service, publier
@@ -50,6 +52,64 @@ async def test_nobody_rewrites_nor_deletes_a_proof_or_a_text(
     for droit in ("update", "delete", "truncate"):
         for table in TABLES:
             assert await service.sql.fetchval("select has_table_privilege('comptoir', $1, $2)", table, droit) is False
+
+
+async def test_the_application_deletes_no_account_that_was_active(service: Service, application: asyncpg.Connection) -> None:
+    actif = await service.actif(une_demande())
+    en_attente = await service.inscrit(une_demande())
+    for etat in ("actif", "suspendu", "efface"):
+        await service.sql.execute("update comptes set etat = $2 where id = $1", actif["id"], etat)
+        for ordre in ("delete from comptes where id = $1", "update comptes set etat = 'en_attente' where id = $1"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await application.execute(ordre, actif["id"])
+    await application.execute("delete from comptes where id = $1", en_attente["id"])
+    lignes = await service.sql.fetch("select distinct compte_id::text from actes_juridiques")
+    assert [ligne[0] for ligne in lignes] == [actif["id"]]
+
+
+async def test_the_application_neither_dates_nor_numbers_a_line_nor_publishes_a_text(
+    service: Service, application: asyncpg.Connection
+) -> None:
+    inscription = await service.inscrit(une_demande())
+    lignes = await service.compter("actes_juridiques")
+    ligne = """
+        insert into actes_juridiques ({0} compte_id, nature, objet, valeur, document_code, document_version, document_sha256, langue,
+                                      requete_id) {1}
+        select {2} $1, 'acceptation', code, true, code, version, {3}, 'fr', '' from documents_juridiques
+    """
+    for ordre in (
+        ligne.format("fait_le,", "", "horloge() - interval '1 year',", "sha256"),
+        ligne.format("id,", "overriding system value", "-1,", "sha256"),
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await application.execute(ordre, inscription["id"])
+    # A line bears the hash of the text it names, and no other.
+    for sha256 in ("repeat('0', 64)", "(select max(sha256) from documents_juridiques)"):
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await application.execute(ligne.format("", "", "", sha256), inscription["id"])
+    assert await service.compter("actes_juridiques") == lignes
+    await application.execute(ligne.format("", "", "", "sha256"), inscription["id"])
+    for code in ("cgu", "rgpd"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await application.execute(
+                "insert into documents_juridiques (code, version, titre, texte, sha256, en_vigueur_le)"
+                " values ($1, '2', 't', 'x', encode(sha256('x'), 'hex'), '2026-01-01')",
+                code,
+            )
+
+
+async def test_a_role_that_owns_the_ledger_is_not_ready_to_serve(settings: Settings) -> None:
+    assert settings.database_url
+    assert settings.database_owner_url
+    for url, separee, prete in (
+        (settings.database_url, True, True),
+        (settings.database_owner_url, True, False),
+        (settings.database_owner_url, False, True),
+    ):
+        engine = moteur(url, 1)
+        sante = PgSante(engine, separee=separee)
+        assert (await sante.prete(), sante.proprietaire) == (prete, not prete)
+        await engine.dispose()
 
 
 async def test_the_application_cannot_alter_the_schema(service: Service, application: asyncpg.Connection) -> None:

@@ -201,6 +201,28 @@ def test_the_image_s_probe_asks_only_what_listens(vide: Path) -> None:
     assert fini.returncode == 0
 
 
+def test_production_does_not_run_as_the_owner_of_the_ledger(acces: dict[str, str], vide: Path) -> None:
+    env = environnement(
+        vide,
+        env="production",
+        public_url="https://compte.exemple.fr",
+        secret_keys=f"a:{b64encode(bytes(32)).decode()}",
+        smtp_url="smtp://127.0.0.1:1",
+        mail_from="ne-pas-repondre@exemple.fr",
+        twilio_account_sid="AC",
+        twilio_auth_token="x",
+        twilio_from="+33639980001",
+        simulator="off",
+        database_url=acces["database_owner_url"],
+    )
+    attendus = {"serve": "rewriting the legal ledger", "worker": "rewriting the legal ledger", "migrate": "DATABASE_OWNER_URL"}
+    for commande, attendu in attendus.items():
+        fini = executer(commande, env=env)
+        assert fini.returncode == 2
+        assert attendu in fini.stderr
+        assert "Traceback" not in fini.stderr
+
+
 def test_a_worker_by_itself_delivers_what_the_service_queued(acces: dict[str, str], vide: Path) -> None:
     with Comptoir("serve", vide, worker="off", **acces) as serve:
         inscription = inscrire(serve, activer_par="email")
