@@ -113,7 +113,7 @@ class Consentements:
     ) -> None:
         if not choix:
             return
-        await tx.registre.acter(titulaire.id, actes_de_diffusion(choix, notice), titulaire.langue, appel.requete)
+        await tx.registre.acter(titulaire.id, actes_de_diffusion(choix, notice), titulaire.langue, appel.trace)
         await tx.registre.noter(titulaire.id, Activite(nature="diffusion_modifiee", details={"listes": dict(choix)}))
         if listes := [liste for liste, voulu in choix.items() if voulu]:
             # By e-mail, where the way out stands: never held back, since additions themselves are counted.
@@ -158,7 +158,7 @@ class Consentements:
         if accorde and trouve is not None:
             _, langue = trouve
             actes = actes_de_diffusion(dict.fromkeys(listes, True), notice, par="conjoint")
-            await tx.registre.acter(compte, actes, langue, appel.requete)
+            await tx.registre.acter(compte, actes, langue, appel.trace)
             await tx.avis.avertir(compte, "diffusion", {"listes": ",".join(listes)}, par="email")
         await tx.registre.noter(
             compte,
@@ -193,7 +193,7 @@ class Consentements:
     ) -> None:
         retraits = {liste: False for liste in visees if avant.get(liste)}
         if retraits:
-            await tx.registre.acter(compte, actes_de_diffusion(retraits, notice), langue, appel.requete)
+            await tx.registre.acter(compte, actes_de_diffusion(retraits, notice), langue, appel.trace)
             await tx.registre.noter(compte, Activite(nature="diffusion_modifiee", details={"listes": retraits}))
 
     async def accepter(self, porteur: Porteur, demande: DemandeAcceptations, appel: Appel) -> AcceptationsVue:
@@ -209,7 +209,7 @@ class Consentements:
         async with self._store.transaction() as tx:
             titulaire = exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
             await self._compter(tx, "acceptations", titulaire)
-            await tx.registre.acter(titulaire.id, actes, titulaire.langue, appel.requete)
+            await tx.registre.acter(titulaire.id, actes, titulaire.langue, appel.trace)
             versions = {acte.objet: acte.document.version for acte in actes}
             await tx.registre.noter(titulaire.id, Activite(nature="documents_acceptes", details=versions))
             tenu = exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))

@@ -87,7 +87,7 @@ class Inscriptions:
             actes = actes_d_inscription(en_vigueur, structs.asdict(demande.diffusion))
             inscription: InscriptionVue | None = None
             async with self._store.transaction() as tx:
-                ouvert = await tx.comptes.ouvrir(compte, actes, DUREE, appel.requete)
+                ouvert = await tx.comptes.ouvrir(compte, actes, DUREE, appel.trace)
                 if ouvert is not None:
                     if demande.jeton_identite is not None:
                         await self._federations.inscrire(tx, compte.id, compte.profil, demande.jeton_identite)

@@ -150,7 +150,7 @@ async def test_a_request_is_one_line_that_tells_its_route_and_not_its_path(setti
     ]
     assert acces[0]["request_id"] == "essai-journal"
     assert acces[0].keys() == {
-        "instant", "niveau", "source", "message", "request_id", "methode", "route", "statut", "duree_ms"
+        "instant", "niveau", "source", "message", "request_id", "trace", "methode", "route", "statut", "duree_ms"
     }  # fmt: skip
     # Of a refusal, which one: throttling, denials and wrong codes can be counted by it (R92).
     assert acces[2]["code"] == "introuvable"

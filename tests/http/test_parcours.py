@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from base64 import b64encode
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from app.settings import Settings
 from domain.activation import DELAI_RENVOI, ESSAIS_MAX
 from tests.builders import Corps, un_citoyen, une_association, une_demande, une_entreprise
+from tests.recueil import Recueil
 from tests.service import Service, champs_fautifs, porteur, publier, refus
 
 MOBILE, EMAIL = "+33612345678", "ines@exemple.fr"
@@ -474,7 +476,9 @@ async def test_without_a_mobile_only_the_email_is_possible_until_one_is_given(se
     assert (await service.demander(inscription, "sms")).status_code == 202
 
 
-async def test_what_was_accepted_is_recorded_for_what_it_is_and_an_empty_box_records_nothing(service: Service) -> None:
+async def test_what_was_accepted_is_recorded_for_what_it_is_and_an_empty_box_records_nothing(
+    service: Service, recueil: Recueil
+) -> None:
     diffusion = {"email": True, "sms": False, "lettre_actualite": True, "alertes": False}
     reponse = await service.inscrire(une_demande(diffusion=diffusion), **{"X-Request-Id": "essai-du-registre"})
     assert reponse.status_code == 201
@@ -487,9 +491,12 @@ async def test_what_was_accepted_is_recorded_for_what_it_is_and_an_empty_box_rec
     ]
     sha256 = dict(await service.sql.fetch("select code, sha256 from documents_juridiques"))
     assert all(ligne["document_sha256"] == sha256[ligne["document_code"]] for ligne in lignes)
+    # The request's id is our own: a line is kept for ever, and what a caller writes there could be anything.
+    (acces,) = [json.loads(ligne) for ligne in recueil.lignes if "essai-du-registre" in ligne]
     assert {(ligne["document_version"], ligne["langue"], ligne["requete_id"]) for ligne in lignes} == {
-        ("2026-11", "fr", "essai-du-registre")
+        ("2026-11", "fr", acces["trace"])
     }
+    assert acces["trace"] != acces["request_id"] == "essai-du-registre"
 
 
 async def test_a_version_no_longer_in_force_is_named_and_nothing_is_written(service: Service) -> None:
