@@ -11,8 +11,8 @@ from domain.outils import Estimateur
 
 # The letters that zxcvbn reads in several signs: it goes through the text once for each way to choose one sign a letter.
 _SIGNES = ("4@", "({[<", "69", "1!|", "1|7", "$5", "+7")
-# Beyond this many ways, the signs of one letter are made one, digits left alone for the dates they make: the words that the text
-# hides are still found, in this many ways at most. Ordinary passwords have two or three.
+# Beyond this many ways, the signs of one letter are made one, digits left alone for the dates they make: the words that the
+# text hides are still found, in this many ways at most. Ordinary passwords have two or three.
 _LECTURES_MAX = 16
 _UN_SIGNE_PAR_LETTRE = str.maketrans("@{[<|$", "4(((15")
 

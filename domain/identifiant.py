@@ -37,8 +37,8 @@ _ORGANISMES = frozenset(
 )
 # Those that come before the name of a place or of a service ("mairie-de-paris"): after a first name, they are a surname.
 _EN_TETE = frozenset(
-    """admin administrateur administration assistance comptoir contact direction gendarmerie mairie police portail securite service
-    services support""".split()
+    """admin administrateur administration assistance comptoir contact direction gendarmerie mairie police portail securite
+    service services support""".split()
 )
 _MARQUES = ("franceconnect", "proconnect", "servicepublic")
 # Words that offend inside any other, and words that offend by themselves only: "Dominique" and "Ignazio" hold two of them.

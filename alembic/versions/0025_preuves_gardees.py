@@ -1,4 +1,4 @@
-"""Proofs kept from the application's role too: an account that was active is not deleted, and a line bears its text's own hash."""
+"""Proofs kept from the application's role too: an account that was active is not deleted, a line bears its text's own hash."""
 
 from alembic import op
 

@@ -67,7 +67,7 @@ async def lire(
         QueryParameter(
             ge=0,
             le=_ATTENTE_MAX,
-            description="Secondes d'attente au plus d'un changement d'état. Si trop de monde attend, la réponse vient aussitôt.",
+            description="Secondes d'attente au plus d'un changement d'état. Si trop attendent, la réponse vient aussitôt.",
         ),
     ] = 0,
 ) -> InscriptionVue:

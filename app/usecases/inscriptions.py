@@ -107,7 +107,7 @@ class Inscriptions:
         return Valide()
 
     async def lire(self, id: UUID, attendre: float = 0) -> InscriptionVue:
-        """As it stands; with `attendre`, at the first change of state or after that many seconds, where there is room to wait."""
+        """As it stands; with `attendre`, at the first change of state or after that many seconds, if there is room to wait."""
         with self._place(id, attendre) as accordee, self._signaux.ecouter(f"inscription.{id}") as abonnement:
             fin = asyncio.get_running_loop().time() + accordee
             while True:

@@ -73,8 +73,8 @@ async def test_the_application_neither_dates_nor_numbers_a_line_nor_publishes_a_
     inscription = await service.inscrit(une_demande())
     lignes = await service.compter("actes_juridiques")
     ligne = """
-        insert into actes_juridiques ({0} compte_id, nature, objet, valeur, document_code, document_version, document_sha256, langue,
-                                      requete_id) {1}
+        insert into actes_juridiques ({0} compte_id, nature, objet, valeur, document_code, document_version, document_sha256,
+                                      langue, requete_id) {1}
         select {2} $1, 'acceptation', code, true, code, version, {3}, 'fr', '' from documents_juridiques
     """
     for ordre in (

@@ -205,7 +205,8 @@ def test_what_has_not_the_form_of_an_identifiant_is_refused(saisie: str) -> None
         "usager", "usager75", "mairie", "www",
         # With something around.
         "impots.gouv.fr", "service-public.fr", "urssaf.fr", "mairie-de-paris", "prefecture.police", "support-comptoir",
-        "ameli.fr", "www.ines", "ines.urssaf", "urssaf75", "contact-impots2", "police.nationale", "mairie.paris", "france-connect.aide",
+        "ameli.fr", "www.ines", "ines.urssaf", "urssaf75", "contact-impots2", "police.nationale", "mairie.paris",
+        "france-connect.aide",
         "connard", "c.o.n.n.a.r.d", "jean.connard", "supercOnnard", "nazi", "n-a-z-i", "nazi88", "nique.ta-mere", "jean.putain",
     ],
 )  # fmt: skip

@@ -222,7 +222,9 @@ def _porteurs() -> list[Any]:
         InscriptionCreee(id=UUID(int=0), etat="en_attente", profil="citoyen", identifiant="canarinom", canaux=[],
                          expire_le=datetime.now(UTC), activation=None, secret="Canari!73orage"),
         NouveauCompte(base="canarinom", profil=demandes[0].profil, empreinte_mdp="Canari!73orage", **compte),
-        CompteEnAttente(etat="actif", type="citoyen", expire_le=datetime.now(UTC), expiree=False, remise=False, activations=(), **compte),
+        CompteEnAttente(
+            etat="actif", type="citoyen", expire_le=datetime.now(UTC), expiree=False, remise=False, activations=(), **compte
+        ),
         contact,
         jeton,
         Message(id=uuid4(), compte_id=uuid4(), canal="sms", modele="contact_change", destination="canari-mail@exemple.fr",
