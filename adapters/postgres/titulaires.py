@@ -21,7 +21,7 @@ from domain.titulaire import ContactTenu, Provenance, Titulaire, mots_connus
 from domain.transaction import Titulaires
 
 # As JSON text, for msgspec to read at once: dates, ids and the profile's union are checked on the way in. The ledger is read by
-# its last lines alone, the texts in force in one pass; the session by its key (OFFSET is a fence), however many the account has.
+# its last lines alone, the texts in force in one pass; the session by its key (OFFSET is a fence), however many there are.
 TITULAIRE = f"""
     select json_build_object(
              'id', c.id, 'session_id', s.id, 'identifiant', c.identifiant, 'langue', c.langue, 'profil', c.profil,
