@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from datetime import date
+from typing import Any
 
 import asyncpg
 import pytest
@@ -12,6 +14,7 @@ from adapters.postgres.documents import PgDocuments
 from adapters.postgres.lectures import Lectures
 from adapters.postgres.schema import PgSante
 from adapters.postgres.store import moteur
+from adapters.postgres.titulaires import TITULAIRE
 from app.settings import Settings
 from tests.builders import une_demande
 from tests.service import Service, publier
@@ -170,6 +173,36 @@ async def test_a_line_names_a_text_that_exists_and_a_text_has_its_own_hash(servi
             )  # fmt: skip
     with pytest.raises(asyncpg.UniqueViolationError):
         await publier(service, "2026-11", "autre")
+
+
+async def test_however_long_a_ledger_its_last_choices_alone_are_read(proprietaire: asyncpg.Connection) -> None:
+    compte = await un_actif(proprietaire)
+    session = await proprietaire.fetchval(
+        "insert into sessions (id, compte_id, empreinte, inactivite, appareil_partage, expire_le, fin_le) values"
+        " (gen_random_uuid(), $1, sha256('x'), '1 hour', false, horloge() + interval '1 hour', horloge() + interval '1 hour')"
+        " returning id",
+        compte,
+    )
+    await proprietaire.execute(
+        "insert into actes_juridiques"
+        " (compte_id, nature, objet, valeur, document_code, document_version, document_sha256, langue, requete_id)"
+        " select $1, 'consentement', 'diffusion.' || liste, (n + length(liste)) % 2 = 0, code, version, sha256, 'fr', ''"
+        " from documents_juridiques, generate_series(1, 2000) n, unnest(array['alertes', 'sms']) liste where code = 'rgpd'"
+        " order by n",
+        compte,
+    )
+    await proprietaire.execute("analyze actes_juridiques")
+    ordre = TITULAIRE.replace(":compte", f"'{compte}'").replace(":session", f"'{session}'")
+    lu = json.loads(await proprietaire.fetchval(ordre))
+    assert (lu["diffusion"], lu["cgu_acceptees"]) == ({"alertes": False, "sms": False}, "2026-11")
+    plan = json.loads(await proprietaire.fetchval(f"explain (analyze, format json) {ordre}"))
+    assert lus_dans(plan[0]["Plan"], "actes_juridiques") <= 8
+
+
+def lus_dans(noeud: dict[str, Any], table: str) -> float:
+    """Rows of this table that a plan went through."""
+    ici = (noeud["Actual Rows"] + noeud.get("Rows Removed by Filter", 0)) * noeud["Actual Loops"]
+    return (ici if noeud.get("Relation Name") == table else 0) + sum(lus_dans(n, table) for n in noeud.get("Plans", ()))
 
 
 async def test_the_version_in_force_is_the_latest_whose_day_has_come(service: Service, settings: Settings) -> None:

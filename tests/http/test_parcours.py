@@ -396,27 +396,25 @@ async def test_when_too_many_wait_for_one_sign_up_or_in_all_the_answer_comes_at_
     ici, la = [await service.inscrit(une_demande(email=f"{n}@exemple.fr", activer_par="email")) for n in ("ici", "la")]
     await a_l_ecoute(service)
 
-    async def refuses(*inscriptions: Corps) -> list[asyncio.Task[httpx.Response]]:
-        """Those that are answered at once wait for nothing; the others are still waiting."""
+    async def attendre(places: int, *inscriptions: Corps) -> list[asyncio.Task[httpx.Response]]:
+        """Those who wait, once the others have been answered."""
         taches = [asyncio.create_task(service.lire(i, attendre=25)) for i in inscriptions]
         async with asyncio.timeout(10):
-            # As many calls that do not wait, made after, are answered after.
-            for i in inscriptions:
-                assert (await service.lire(i)).json()["etat"] == "en_attente"
+            while sum(tache.done() for tache in taches) < len(taches) - places:
+                assert (await service.lire(inscriptions[0])).json()["etat"] == "en_attente"
+        assert {(await tache).json()["etat"] for tache in taches if tache.done()} == {"en_attente"}
         return [tache for tache in taches if not tache.done()]
 
-    # Three of five wait for this one; then one more in all.
-    attentes = await refuses(*[ici] * 5)
-    assert len(attentes) == 3
-    attentes += await refuses(la, la)
+    # Three of five for one sign-up, then one more in all.
+    attentes = [*await attendre(3, *[ici] * 5), *await attendre(1, la, la)]
     assert len(attentes) == 4
-    # Places are given back.
-    for inscription in ("ici", "la"):
-        await service.suivre(await service.lien(f"{inscription}@exemple.fr"))
+    for destination in ("ici@exemple.fr", "la@exemple.fr"):
+        await service.suivre(await service.lien(destination))
     async with asyncio.timeout(3):
         assert {r.json()["etat"] for r in await asyncio.gather(*attentes)} == {"actif"}
+    # Places are given back.
     encore = await service.inscrit(une_demande())
-    attentes = await refuses(*[encore] * 3)
+    attentes = await attendre(3, *[encore] * 4)
     assert len(attentes) == 3
     await service.annuler(encore)
     assert {r.status_code for r in await asyncio.gather(*attentes)} == {404}
