@@ -21,8 +21,8 @@ _SONDE = 2.0
 _VERROU = 0x636F6D70746F6972  # "comptoir"
 
 ROLE_PROPRIETAIRE = (
-    "COMPTOIR_DATABASE_URL: the role of a superuser or of the schema's owner, whom nothing keeps from rewriting the legal ledger;"
-    " give the application a role of its own, and the owner's to `comptoir migrate` in COMPTOIR_DATABASE_OWNER_URL"
+    "COMPTOIR_DATABASE_URL: the role of a superuser or of the schema's owner, whom nothing keeps from rewriting the legal"
+    " ledger; give the application a role of its own, and the owner's to `comptoir migrate` in COMPTOIR_DATABASE_OWNER_URL"
 )
 _PROPRIETAIRE = text(
     "select pg_has_role(current_user, relowner, 'member') from pg_class where oid = to_regclass('actes_juridiques')"

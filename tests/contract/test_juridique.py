@@ -17,6 +17,7 @@ from adapters.postgres.store import moteur
 from adapters.postgres.titulaires import TITULAIRE
 from app.settings import Settings
 from tests.builders import une_demande
+from tests.contract.lignes import un_actif
 from tests.service import Service, publier
 
 TABLES = ("actes_juridiques", "documents_juridiques")
