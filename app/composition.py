@@ -231,7 +231,7 @@ def _avant_l_arret(action: Callable[[], None]) -> None:
 
 
 async def ausculter(settings: Settings) -> None:
-    """Looks at the database once; what is wrong with it is in the log. Refuses production a role with `ConfigurationInvalide`."""
+    """Looks at the database once; what is wrong with it is in the log. Refusal: `ConfigurationInvalide`."""
     engine = moteur(_url(settings), 1)
     sante = PgSante(engine, separee=settings.production)
     try:
