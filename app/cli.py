@@ -11,6 +11,7 @@ import importlib
 import json
 import logging.config
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -25,6 +26,10 @@ from app.journal import CONFIGURATION
 from app.settings import PREFIXE, ConfigurationInvalide, Settings, charger, inconnues
 from domain.erreurs import Indisponible
 
+# Connections an API process keeps at once; whoever comes after waits to be let in. Fewer where descriptors are.
+_CONNEXIONS = 4096
+# Files, database connections and the rest.
+_AUTRES_DESCRIPTEURS = 128
 # Seconds a process gets to answer what it has begun.
 _ARRET = 15
 
@@ -35,11 +40,6 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("comptoir").addHandler(logging.NullHandler())
     for nom in inconnues(os.environ):
         print(f"comptoir: {nom} means nothing to this version", file=sys.stderr)
-    try:
-        settings = charger(os.environ, options.commande)
-    except ConfigurationInvalide as faute:
-        print("comptoir: the configuration is not valid:", *faute.fautes, sep="\n  ", file=sys.stderr)
-        return 2
     commandes = {
         "serve": _serve,
         "worker": _worker,
@@ -50,7 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
         "openapi": _openapi,
     }
     try:
-        return commandes[options.commande](settings, options)
+        return commandes[options.commande](charger(os.environ, options.commande), options)
+    except ConfigurationInvalide as faute:
+        print("comptoir: the configuration is not valid:", *faute.fautes, sep="\n  ", file=sys.stderr)
+        return 2
     except Indisponible as panne:
         cause = panne.__cause__
         premiere = str(cause).partition("\n")[0]
@@ -105,6 +108,7 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
     _precharger()
     from app.composition import ausculter, migrer_base
 
+    connexions = _connexions()
     with _base(settings) as base, _simulateur_a_cote(base) as simulateur_pret:
         if base.production:
             logging.config.dictConfig(CONFIGURATION)
@@ -125,6 +129,9 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
             http=HTTPModes.http1,
             workers=base.processes,
             loop=Loops.uvloop,
+            # Granian counts connections, silent ones too, and by default takes a thousand in all processes together.
+            backlog=connexions,
+            backpressure=connexions,
             respawn_failed_workers=True,
             respawn_interval=0.5,
             workers_kill_timeout=_ARRET,
@@ -199,6 +206,16 @@ def _precharger() -> None:
     # What is frozen is not walked by the collector any more, so its pages stay shared.
     gc.freeze()
     gc.enable()
+
+
+def _connexions() -> int:
+    """How many an API process may keep: each takes a descriptor, of which the usual soft limit is a thousand."""
+    souple, dure = resource.getrlimit(resource.RLIMIT_NOFILE)
+    voulus = _CONNEXIONS + _AUTRES_DESCRIPTEURS
+    possibles = voulus if dure == resource.RLIM_INFINITY else min(voulus, dure)
+    if souple != resource.RLIM_INFINITY and souple < possibles:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (possibles, dure))
+    return max(1, possibles - _AUTRES_DESCRIPTEURS)
 
 
 def _empechement(host: str, port: int) -> str | None:

@@ -32,7 +32,7 @@ from adapters.postgres.file_messages import PgFileMessages
 from adapters.postgres.idempotence import PgIdempotence
 from adapters.postgres.lectures import Lectures
 from adapters.postgres.recuperations import PgRecuperations
-from adapters.postgres.schema import PgSante, migrer
+from adapters.postgres.schema import ROLE_PROPRIETAIRE, PgSante, migrer
 from adapters.postgres.signaux import PgSignaux
 from adapters.postgres.store import PgStore, moteur
 from adapters.smtp import SmtpSender
@@ -47,7 +47,7 @@ from app.http.app import Facade, Forme, creer
 from app.http.bordure import Bordure
 from app.http.openapi import document
 from app.journal import temoin
-from app.settings import Settings, cles
+from app.settings import ConfigurationInvalide, Settings, cles
 from app.usecases.activations import Ouvreur
 from app.usecases.assemblage import Ports, assembler
 from app.usecases.distribution import Distribution
@@ -173,7 +173,7 @@ async def facade(
         yield Facade(
             cas=assembler(ports),
             documents=documents,
-            sante=PgSante(socle.engine),
+            sante=PgSante(socle.engine, separee=settings.production),
             trousseau=socle.trousseau,
             jetons_acces=jetons_acces,
             outils=outils,
@@ -231,10 +231,13 @@ def _avant_l_arret(action: Callable[[], None]) -> None:
 
 
 async def ausculter(settings: Settings) -> None:
-    """Looks at the database once; what is wrong with it is in the log."""
+    """Looks at the database once; what is wrong with it is in the log. Refusal: `ConfigurationInvalide`."""
     engine = moteur(_url(settings), 1)
+    sante = PgSante(engine, separee=settings.production)
     try:
-        await PgSante(engine).prete()
+        await sante.prete()
+        if sante.proprietaire:
+            raise ConfigurationInvalide([ROLE_PROPRIETAIRE])
     finally:
         await engine.dispose()
 

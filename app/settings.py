@@ -22,7 +22,11 @@ from domain.jetons import Cle
 PREFIXE = "COMPTOIR_"
 CLE_MIN = 32
 # What production demands of the commands that do not serve; it demands everything of the others.
-_BESOINS: dict[str, tuple[str, ...]] = {"migrate": ("database_url",), "retention": ("database_url",), "openapi": ()}
+_BESOINS: dict[str, tuple[str, ...]] = {
+    "migrate": ("database_url", "database_owner_url"),
+    "retention": ("database_url",),
+    "openapi": (),
+}
 # Scheme and authority, nothing else; an application's scheme is one too (capacitor://localhost).
 _ORIGINE = re.compile(r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.IGNORECASE)
 
@@ -265,6 +269,8 @@ def _fautes_de_production(s: Settings, besoins: tuple[str, ...] | None) -> list[
         f"{_nom(nom)}: {pourquoi}"
         for nom, faute, pourquoi in (
             ("database_url", s.database_url is None, "required in production (the embedded database is for development)"),
+            # Of the one command that is the owner: the others are better without.
+            ("database_owner_url", besoins is not None and s.database_owner_url is None, "required in production"),
             ("secret_keys", s.secret_keys is None, "required in production"),
             ("smtp_url", s.smtp_url is None, "required in production (no mailbox there)"),
             ("twilio_account_sid", not s.twilio, "required in production (no mailbox there)"),

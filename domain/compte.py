@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.activation import ESSAIS_MAX, Canal, Jeton, Livraison
-from domain.erreurs import DejaActive, InscriptionExpiree, InscriptionInconnue
+from domain.erreurs import DejaActive, InscriptionExpiree, InscriptionInconnue, InscriptionTerminee
 from domain.profils import Profil, TypeProfil
 
 Langue = Literal["fr", "en"]
@@ -63,7 +63,7 @@ class ActivationOuverte(Struct, frozen=True, kw_only=True):
 
 
 class CompteEnAttente(Struct, frozen=True, kw_only=True):
-    """A sign-up as it stands: pending, or just active. `expiree`: by the database's clock."""
+    """A sign-up as it stands: pending, or just active. `expiree`: by the database's clock. `remise`: its secret is spent."""
 
     id: UUID
     etat: Literal["en_attente", "actif"]
@@ -72,6 +72,7 @@ class CompteEnAttente(Struct, frozen=True, kw_only=True):
     langue: Langue
     expire_le: datetime
     expiree: bool
+    remise: bool
     contacts: tuple[Contact, ...]
     activations: tuple[ActivationOuverte, ...]
     """Open proofs, at most one a channel, the newest first."""
@@ -101,17 +102,18 @@ def contacts(email: str, mobile: tuple[str, bool] | None, fixe: str | None) -> I
 
 
 def exiger_connu(compte: CompteEnAttente | None) -> CompteEnAttente:
-    """Refusals: `InscriptionInconnue`, `InscriptionExpiree`."""
+    """Refusals: `InscriptionInconnue`, `InscriptionExpiree`, `InscriptionTerminee`."""
     if compte is None:
         raise InscriptionInconnue
     if compte.etat == "en_attente" and compte.expiree:
         raise InscriptionExpiree
+    if compte.etat == "actif" and (compte.expiree or compte.remise):
+        raise InscriptionTerminee
     return compte
 
 
 def exiger_en_attente(compte: CompteEnAttente | None) -> CompteEnAttente:
-    """The same, and `DejaActive`: a pending sign-up alone can be activated, corrected or cancelled."""
-    connu = exiger_connu(compte)
-    if connu.etat == "actif":
+    """A pending sign-up alone can be activated, corrected or cancelled. Also refuses with `DejaActive`."""
+    if compte is not None and compte.etat == "actif":
         raise DejaActive
-    return connu
+    return exiger_connu(compte)

@@ -276,6 +276,12 @@ class InscriptionExpiree(Refus):
     code = "inscription_expiree"
 
 
+class InscriptionTerminee(Refus):
+    """The account is active and the sign-up's time is over, or its secret spent: its holder signs in."""
+
+    code = "inscription_terminee"
+
+
 class DejaActive(Refus):
     """The account is already active: nothing is left to activate, correct or cancel here."""
 

@@ -30,6 +30,17 @@ RESERVES = frozenset(
     responsable rgpd root sante securite security service services servicepublic support system systeme superuser sysadmin
     superadmin superviseur test undefined urssaf user usager utilisateur webmaster webadmin www""".split()
 )
+# Labels that are nobody's name: whatever stands around them, it passes for an administration, or for its site.
+_ORGANISMES = frozenset(
+    """cnil commissariat cpam dgfip elysee franceconnect fr gouv gouvernement impots legifrance ministere postmaster prefecture
+    proconnect servicepublic urssaf webmaster www""".split()
+)
+# Those that come before the name of a place or of a service ("mairie-de-paris"): after a first name, they are a surname.
+_EN_TETE = frozenset(
+    """admin administrateur administration assistance comptoir contact direction gendarmerie mairie police portail securite
+    service services support""".split()
+)
+_MARQUES = ("franceconnect", "proconnect", "servicepublic")
 # Words that offend inside any other, and words that offend by themselves only: "Dominique" and "Ignazio" hold two of them.
 _INJURES = "bougnoul connard connasse encule hitler pedophile putain".split()
 _INJURE = re.compile("|".join(_INJURES))
@@ -64,8 +75,15 @@ def replier(saisie: str) -> str:
 
 def est_reserve(texte: str) -> bool:
     nu = _SEPARATEURS.sub("", texte).rstrip(_CHIFFRES)
-    mots = {nu, *(mot.rstrip(_CHIFFRES) for mot in _SEPARATEURS.split(texte))}
-    return nu in RESERVES or not _GROSSIERS.isdisjoint(mots) or bool(_INJURE.search(texte))
+    etiquettes = [mot.rstrip(_CHIFFRES) for mot in _SEPARATEURS.split(texte)]
+    return (
+        nu in RESERVES
+        or nu.startswith(_MARQUES)
+        or not _ORGANISMES.isdisjoint(etiquettes)
+        or etiquettes[0] in _EN_TETE
+        or not _GROSSIERS.isdisjoint([nu, *etiquettes])
+        or bool(_INJURE.search(texte))
+    )
 
 
 def base(prenom: str | None, nom: str | None, translitterer: Callable[[str], str]) -> str:

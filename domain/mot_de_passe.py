@@ -27,8 +27,8 @@ _MOTS_COURANTS = (
     "portail comptoir franceconnect citoyen entreprise association motdepasse mdp azerty azertyuiop qsdfgh wxcvbn bonjour "
     "soleil doudou loulou chouchou jetaime amour france marseille paris lyon bordeaux psg chocolat vacances maman papa secret"
 ).split()
-# What the estimator reads of a password: beyond, it is slow, and 64 characters of it decide already.
-_LUS = 64
+# What the estimator reads of a password: its time grows with the square, and 48 characters decide already.
+_LUS = 48
 
 
 class Regle(Struct, frozen=True):

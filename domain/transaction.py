@@ -30,7 +30,7 @@ class Comptes(Protocol):
     async def ouvrir(
         self, compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta, requete: str
     ) -> CompteEnAttente | None:
-        """Account, contacts and ledger in one statement. `requete`: the request's id, for the ledger.
+        """Account, contacts and ledger in one statement. `requete`: our own id of the request, for the ledger.
 
         None, and nothing written, when the chosen identifiant is taken; a generated one always ends by finding its number.
         """

@@ -242,12 +242,16 @@ def test_links_are_web_addresses_even_where_applications_have_origins() -> None:
 
 def test_a_command_is_asked_for_what_it_uses_and_no_more() -> None:
     base = {"COMPTOIR_ENV": "production", "COMPTOIR_DATABASE_URL": "postgresql://base"}
-    for commande in ("migrate", "retention"):
-        assert charger(base, commande).production
+    proprietaire = {"COMPTOIR_DATABASE_OWNER_URL": "postgresql://proprietaire@base"}
+    for commande, autres in (("migrate", proprietaire), ("retention", {})):
+        assert charger(base | autres, commande).production
         with pytest.raises(ConfigurationInvalide) as refus:
-            charger({"COMPTOIR_ENV": "production"}, commande)
+            charger({"COMPTOIR_ENV": "production"} | autres, commande)
         [faute] = refus.value.fautes
         assert faute.startswith("COMPTOIR_DATABASE_URL: ")
+    with pytest.raises(ConfigurationInvalide) as refus:
+        charger(base, "migrate")
+    assert [f.partition(":")[0] for f in refus.value.fautes] == ["COMPTOIR_DATABASE_OWNER_URL"]
     assert charger({"COMPTOIR_ENV": "production"}, "openapi").production
     for commande in ("serve", "worker"):
         with pytest.raises(ConfigurationInvalide):

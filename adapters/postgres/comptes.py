@@ -51,6 +51,7 @@ _TENIR = text("select from comptes where id = :id for no key update")
 _EN_ATTENTE = text(
     """
     select c.id, c.etat, c.type, c.identifiant, c.langue, c.expire_le, c.expire_le <= horloge() as expiree,
+           c.secret_depense_le is not null as remise,
            (select jsonb_agg(jsonb_build_array(nature, valeur, recoit_sms)) from contacts where compte_id = c.id) as contacts,
            (select jsonb_agg(jsonb_build_object(
                      'jeton', jsonb_build_object('id', j.id, 'compte_id', c.id, 'usage', usage, 'canal', canal,
@@ -134,6 +135,7 @@ class PgComptes(Comptes):
             langue=compte.langue,
             expire_le=ligne.expire_le,
             expiree=False,
+            remise=False,
             contacts=compte.contacts,
             activations=(),
         )

@@ -14,6 +14,16 @@ from domain.activite import Activite
 from domain.juridique import Acte, Par
 from domain.transaction import Registre
 
+# The last line of each object, for the account `c` of the statement it stands in: one probe of the index an object.
+DERNIERS_ACTES = """
+    with recursive derniers as (
+      (select objet, nature, valeur, document_version, par from actes_juridiques
+        where compte_id = c.id order by objet, id desc limit 1)
+      union all
+      select suivant.* from derniers cross join lateral (
+        select a.objet, a.nature, a.valeur, a.document_version, a.par from actes_juridiques a
+         where a.compte_id = c.id and a.objet > derniers.objet order by a.objet, a.id desc limit 1) suivant)
+"""
 _ACTER = text(
     """
     insert into actes_juridiques
@@ -25,12 +35,12 @@ _ACTER = text(
     """
 )
 _DIFFUSION = text(
-    """
-    select (select jsonb_object_agg(substr(objet, 11), par) filter (where valeur) from (
-             select distinct on (objet) objet, valeur, par from actes_juridiques
-              where compte_id = c.id and nature = 'consentement' order by objet, id desc) d) as diffusion
+    f"""
+    select ({DERNIERS_ACTES}
+             select jsonb_object_agg(substr(objet, 11), par) filter (where valeur) from derniers where nature = 'consentement'
+           ) as diffusion
       from comptes c where id = :compte and etat in ('actif', 'suspendu')
-    """
+    """  # noqa: S608  (constants)
 )
 _NOTER = text("insert into activites (compte_id, nature, details) values (:compte, :nature, cast(:details as jsonb))")
 

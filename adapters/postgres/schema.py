@@ -20,15 +20,25 @@ _DOSSIER = Path(__file__).parents[2] / "alembic"
 _SONDE = 2.0
 _VERROU = 0x636F6D70746F6972  # "comptoir"
 
+ROLE_PROPRIETAIRE = (
+    "COMPTOIR_DATABASE_URL: the role of a superuser or of the schema's owner, whom nothing keeps from rewriting the legal"
+    " ledger; give the application a role of its own, and the owner's to `comptoir migrate` in COMPTOIR_DATABASE_OWNER_URL"
+)
+_PROPRIETAIRE = text(
+    "select pg_has_role(current_user, relowner, 'member') from pg_class where oid = to_regclass('actes_juridiques')"
+)
 _journal = logging.getLogger("comptoir.base")
 
-# The application's role reads and writes rows; it neither alters the schema nor rewrites the legal ledger.
+# The application's role reads and writes rows; it neither alters the schema, nor rewrites the legal ledger or dates its lines,
+# nor publishes texts.
 _DROITS = """
     grant usage on schema public to "{role}";
     grant select, insert, update, delete on all tables in schema public to "{role}";
     grant execute on all functions in schema public to "{role}";
-    revoke update, delete on actes_juridiques from "{role}";
-    revoke update, delete on documents_juridiques from "{role}";
+    revoke insert, update, delete on actes_juridiques from "{role}";
+    grant insert (compte_id, nature, objet, valeur, document_code, document_version, document_sha256, par, langue, requete_id)
+      on actes_juridiques to "{role}";
+    revoke insert, update, delete on documents_juridiques from "{role}";
     revoke insert, update, delete on alembic_version from "{role}";
 """
 
@@ -79,9 +89,13 @@ def derniere_version() -> str:
 
 
 class PgSante(Sante):
-    """Why the service is not ready is in the log, at each change: here the schema, in `pannes` the database."""
+    """Why the service is not ready is in the log, at each change: here the schema, in `pannes` the database.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    `separee`: nor is it as a role that could rewrite the ledger; `proprietaire`, once looked at, tells that.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, separee: bool) -> None:
+        self._separee, self.proprietaire = separee, False
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._a_jour = True
         self._sonde: asyncio.Task[bool] | None = None
@@ -97,6 +111,8 @@ class PgSante(Sante):
     async def _regarder(self) -> bool:
         try:
             async with traduire_pannes(), self._engine.connect() as connexion:
+                if self._separee:
+                    self.proprietaire = bool((await connexion.execute(_PROPRIETAIRE)).scalar())
                 version = await connexion.run_sync(_revision)
         except Indisponible:
             return False
@@ -104,7 +120,7 @@ class PgSante(Sante):
         except ProgrammingError:
             version = ""
         self._dire(version)
-        return self._a_jour
+        return self._a_jour and not self.proprietaire
 
     def _dire(self, version: str) -> None:
         avant, self._a_jour = self._a_jour, version >= derniere_version()

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.registre import DERNIERS_ACTES
 from domain.activation import Canal
 from domain.compte import CONTACT_DU_CANAL, Contact, Langue
 from domain.profils import Profil
@@ -19,8 +20,8 @@ from domain.session import FRAICHEUR
 from domain.titulaire import ContactTenu, Provenance, Titulaire, mots_connus
 from domain.transaction import Titulaires
 
-# As JSON text, for msgspec to read at once: dates, ids and the profile's union are checked on the way in. The ledger and the
-# texts in force are read in one pass each; the session by its key (OFFSET is a fence), however many the account has.
+# As JSON text, for msgspec to read at once: dates, ids and the profile's union are checked on the way in. The ledger is read by
+# its last lines alone, the texts in force in one pass; the session by its key (OFFSET is a fence), however many there are.
 TITULAIRE = f"""
     select json_build_object(
              'id', c.id, 'session_id', s.id, 'identifiant', c.identifiant, 'langue', c.langue, 'profil', c.profil,
@@ -39,12 +40,11 @@ TITULAIRE = f"""
              'cree_le', c.cree_le, 'active_le', c.active_le, 'modifie_le', c.modifie_le)::text
       from comptes c
       join (select * from sessions where id = :session offset 0) s on s.compte_id = c.id
-     cross join lateral (
+     cross join lateral ({DERNIERS_ACTES}
              select json_object_agg(substr(objet, 11), valeur) filter (where nature = 'consentement') as diffusion,
                     max(document_version) filter (where objet = 'cgu') as cgu,
                     max(document_version) filter (where objet = 'rgpd') as rgpd
-               from (select distinct on (objet) nature, objet, valeur, document_version from actes_juridiques
-                      where compte_id = c.id order by objet, id desc) derniers) a
+               from derniers) a
      cross join (
              select max(version) filter (where code = 'cgu') as cgu, max(version) filter (where code = 'rgpd') as rgpd
                from (select distinct on (code) code, version from documents_juridiques

@@ -53,8 +53,9 @@ class Bordure:
             await self._app(scope, receive, send)
 
     async def _http(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        requete, methode = _id(scope), scope["method"]
-        scope["comptoir.requete"] = requete  # type: ignore[typeddict-unknown-key]
+        trace, methode = token_hex(16), scope["method"]
+        requete = _recu(scope) or trace
+        scope["comptoir.requete"], scope["comptoir.trace"] = requete, trace  # type: ignore[typeddict-unknown-key]
         contexte = REQUETE.set(requete)
         debut, etat, corps = time.perf_counter(), {"statut": 0}, _Corps(scope, receive)
         if sans_corps := methode == "HEAD":
@@ -75,14 +76,14 @@ class Bordure:
         try:
             await self._app(scope, corps.recevoir, envoyer)
         finally:
-            _consigner(scope, methode, etat["statut"], time.perf_counter() - debut)
+            _consigner(scope, trace, methode, etat["statut"], time.perf_counter() - debut)
             REQUETE.reset(contexte)
 
 
-def _id(scope: HTTPScope) -> str:
+def _recu(scope: HTTPScope) -> str | None:
     """The caller's own id when it is a sober one, so that its logs and ours meet."""
     recu = next((v.decode("latin-1") for n, v in scope["headers"] if n == b"x-request-id"), "")
-    return recu if _ID.fullmatch(recu) else token_hex(16)
+    return recu if _ID.fullmatch(recu) else None
 
 
 def _completer(message: Any, requete: str, sans_corps: bool) -> None:
@@ -133,13 +134,14 @@ class _Corps:
         return self._entier
 
 
-def _consigner(scope: HTTPScope, methode: str, statut: int, duree: float) -> None:
+def _consigner(scope: HTTPScope, trace: str, methode: str, statut: int, duree: float) -> None:
     """The route, never the path: a path may hold a username. `code`: of the refusal, where there is one."""
     gestionnaire: Any = scope.get("route_handler")
     route = next(iter(sorted(gestionnaire.paths)), "-") if gestionnaire else "-"
     _journal.info(
         "requete",
         extra={
+            "trace": trace,
             "methode": methode[:16],
             "route": route,
             "statut": statut,

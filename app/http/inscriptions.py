@@ -57,13 +57,18 @@ async def controler(data: JSONBody[DemandeInscription], request: RequeteJson, ca
 @get(
     "/v1/inscriptions/{id:uuid}",
     operation_id="lireInscription",
-    opt=ouvert("inscription", erreurs.InscriptionExpiree),
+    opt=ouvert("inscription", erreurs.InscriptionExpiree, erreurs.InscriptionTerminee),
 )
 async def lire(
     id: FromPath[UUID],
     cas: NamedDependency[CasUtilisation],
     attendre: Annotated[
-        int, QueryParameter(ge=0, le=_ATTENTE_MAX, description="Secondes d'attente au plus d'un changement d'état.")
+        int,
+        QueryParameter(
+            ge=0,
+            le=_ATTENTE_MAX,
+            description="Secondes d'attente au plus d'un changement d'état. Si trop attendent, la réponse vient aussitôt.",
+        ),
     ] = 0,
 ) -> InscriptionVue:
     """The sign-up as it stands, or at its next change."""

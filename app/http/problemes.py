@@ -117,6 +117,7 @@ STATUTS: dict[type[Refus], int] = {
     erreurs.PasEncoreActif: 409,
     erreurs.ContactDejaVerifie: 409,
     erreurs.InscriptionExpiree: 410,
+    erreurs.InscriptionTerminee: 410,
     erreurs.CodeExpire: 410,
     erreurs.LienExpire: 410,
     erreurs.VersionPerimee: 412,

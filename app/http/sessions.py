@@ -72,7 +72,13 @@ async def ouvrir(
 @post(
     "/v1/inscriptions/{id:uuid}/session",
     operation_id="echangerSecret",
-    opt=ouvert("inscription", erreurs.PasEncoreActif, erreurs.SessionDejaRemise, erreurs.OrigineRefusee),
+    opt=ouvert(
+        "inscription",
+        erreurs.PasEncoreActif,
+        erreurs.SessionDejaRemise,
+        erreurs.InscriptionTerminee,
+        erreurs.OrigineRefusee,
+    ),
 )
 async def echanger(
     id: FromPath[UUID], data: JSONBody[OptionsSession], request: RequeteJson, cas: NamedDependency[CasUtilisation]

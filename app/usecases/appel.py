@@ -22,13 +22,15 @@ _PATIENCE = 1.0
 class Appel(Struct, frozen=True, kw_only=True):
     """What a use case needs of the request itself.
 
-    `client`: its address; `agent`: what it calls itself; `corps`: the body in canonical JSON.
+    `client`: its address; `agent`: what it calls itself; `corps`: the body in canonical JSON. `requete`: its id, which may be
+    the caller's word; `trace`: the one that is always ours, for what is kept.
     """
 
     client: str
     agent: str | None = None
     langue: Langue = "fr"
     requete: str = ""
+    trace: str = ""
     cle_idempotence: str | None = None
     corps: bytes = b""
 

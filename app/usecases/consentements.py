@@ -144,7 +144,7 @@ class Consentements:
     ) -> None:
         if not choix:
             return
-        await tx.registre.acter(titulaire.id, actes_de_diffusion(choix, notice), appel.requete)
+        await tx.registre.acter(titulaire.id, actes_de_diffusion(choix, notice), appel.trace)
         await tx.registre.noter(titulaire.id, Activite(nature="diffusion_modifiee", details={"listes": dict(choix)}))
         if listes := [liste for liste, voulu in choix.items() if voulu]:
             # By e-mail, where the way out stands: never held back, since additions themselves are counted.
@@ -198,7 +198,7 @@ class Consentements:
         compte = jeton.compte_id
         if accorde:
             actes = actes_de_diffusion(dict.fromkeys(listes, True), notice, par="conjoint")
-            await tx.registre.acter(compte, actes, appel.requete)
+            await tx.registre.acter(compte, actes, appel.trace)
             await tx.avis.avertir(compte, "diffusion", {"listes": ",".join(listes)}, par="email")
         await tx.registre.noter(
             compte,
@@ -233,7 +233,7 @@ class Consentements:
     async def _retirer(self, tx: Transaction, compte: UUID, listes: list[str], notice: Version, par: Par, appel: Appel) -> None:
         retraits = dict.fromkeys(listes, False)
         if retraits:
-            await tx.registre.acter(compte, actes_de_diffusion(retraits, notice, par), appel.requete)
+            await tx.registre.acter(compte, actes_de_diffusion(retraits, notice, par), appel.trace)
             await tx.registre.noter(compte, Activite(nature="diffusion_modifiee", details={"listes": retraits}))
 
     async def accepter(self, porteur: Porteur, demande: DemandeAcceptations, appel: Appel) -> AcceptationsVue:
@@ -251,7 +251,7 @@ class Consentements:
             connues = {CGU: titulaire.cgu_acceptees, RGPD: titulaire.rgpd_connue}
             neufs = [acte for acte in actes if acte.document.version != connues[acte.objet]]
             if neufs:
-                await tx.registre.acter(titulaire.id, neufs, appel.requete)
+                await tx.registre.acter(titulaire.id, neufs, appel.trace)
                 versions = {acte.objet: acte.document.version for acte in neufs}
                 await tx.registre.noter(titulaire.id, Activite(nature="documents_acceptes", details=versions))
                 titulaire = exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal
 from uuid import UUID
 
@@ -39,6 +41,8 @@ from domain.transaction import ReponseGardee, Store, Transaction
 
 # Between two looks at the database while a client waits, in seconds: news normally comes by itself.
 _VERIFICATION = 5.0
+# Who may wait in this process, for one sign-up and for all together: each wait holds a connection of its caller's.
+_ATTENTES_PAR_INSCRIPTION, _ATTENTES = 8, 512
 
 
 class Valide(Struct, frozen=True, kw_only=True):
@@ -69,6 +73,7 @@ class Inscriptions:
         self._hacheur, self._formats, self._signaux, self._systeme = hacheur, formats, signaux, systeme
         self._trousseau, self._regulateur, self._rejeux = trousseau, regulateur, rejeux
         self._identifiants, self._ouvreur, self._federations = identifiants, ouvreur, federations
+        self._attentes: Counter[UUID] = Counter()
 
     async def inscrire(self, demande: DemandeInscription, appel: Appel) -> InscriptionCreee:
         """Refusals: `DocumentPerime`, `IdentifiantIndisponible`, `TropDeDemandes`, `Sature`, those of a retry."""
@@ -82,7 +87,7 @@ class Inscriptions:
             actes = actes_d_inscription(en_vigueur, structs.asdict(demande.diffusion))
             inscription: InscriptionVue | None = None
             async with self._store.transaction() as tx:
-                ouvert = await tx.comptes.ouvrir(compte, actes, DUREE, appel.requete)
+                ouvert = await tx.comptes.ouvrir(compte, actes, DUREE, appel.trace)
                 if ouvert is not None:
                     if demande.jeton_identite is not None:
                         await self._federations.inscrire(tx, compte.id, compte.profil, demande.jeton_identite)
@@ -102,9 +107,9 @@ class Inscriptions:
         return Valide()
 
     async def lire(self, id: UUID, attendre: float = 0) -> InscriptionVue:
-        """As it stands; with `attendre`, at the first change of state or after that many seconds."""
-        fin = asyncio.get_running_loop().time() + attendre
-        with self._signaux.ecouter(f"inscription.{id}") as abonnement:
+        """As it stands; with `attendre`, at the first change of state or after that many seconds, if there is room to wait."""
+        with self._place(id, attendre) as accordee, self._signaux.ecouter(f"inscription.{id}") as abonnement:
+            fin = asyncio.get_running_loop().time() + accordee
             while True:
                 compte = exiger_connu(await self._compte(id))
                 reste = fin - asyncio.get_running_loop().time()
@@ -130,6 +135,20 @@ class Inscriptions:
                 raise InscriptionInconnue
             if not await tx.comptes.effacer_demande(id):
                 raise DejaActive
+
+    @contextmanager
+    def _place(self, id: UUID, attendre: float) -> Iterator[float]:
+        """A place among those who wait; none, and the answer comes at once, when too many do."""
+        if not attendre or self._attentes[id] >= _ATTENTES_PAR_INSCRIPTION or self._attentes.total() >= _ATTENTES:
+            yield 0
+            return
+        self._attentes[id] += 1
+        try:
+            yield attendre
+        finally:
+            self._attentes[id] -= 1
+            # Those at zero are forgotten.
+            self._attentes += Counter()
 
     async def _compte(self, id: UUID) -> CompteEnAttente | None:
         async with self._store.lecture() as comptes:

@@ -65,7 +65,6 @@ class Recuperations:
 
     async def confirmer(self, demande: ConfirmationRecuperation) -> Reinitialise:
         """A new password, by a proof that is checked at this very step. Refusals: `RecuperationRefusee`, a password's."""
-        self._juger(demande.mot_de_passe, [])
         jeton = await self._prouver(demande)
         async with self._store.transaction() as tx:
             connus = await tx.titulaires.mots_connus(jeton.compte_id)

@@ -15,6 +15,7 @@ from domain.erreurs import (
     EffacementEnCours,
     IdentifiantsIncorrects,
     InscriptionInconnue,
+    InscriptionTerminee,
     MotDePasseIncorrect,
     PasEncoreActif,
     SessionDejaRemise,
@@ -117,9 +118,9 @@ class Sessions:
         return await self._connexions.ouvrir(structs.replace(nouvelle, verifiee=candidat.empreinte_mdp))
 
     async def echanger(self, inscription: UUID, options: OptionsSession, appel: Appel) -> SessionCreee:
-        """The sign-up secret for a session, once; what is sensitive in it still asks for the password.
+        """The sign-up secret for a session, once, in the sign-up's time; what is sensitive in it still asks for the password.
 
-        Refusals: `PasEncoreActif`, `SessionDejaRemise`, `InscriptionInconnue`.
+        Refusals: `PasEncoreActif`, `SessionDejaRemise`, `InscriptionTerminee`, `InscriptionInconnue`.
         """
         ouverte = None
         async with self._store.transaction() as tx:
@@ -128,6 +129,8 @@ class Sessions:
                 raise InscriptionInconnue
             if compte.etat != "actif":
                 raise PasEncoreActif
+            if compte.expiree:
+                raise InscriptionTerminee
             if await tx.comptes.depenser_secret(inscription):
                 nouvelle = structs.replace(self._nouvelle(inscription, options, appel, None), par_secret=True)
                 ouverte = await tx.sessions.ouvrir(nouvelle)
@@ -163,7 +166,7 @@ class Sessions:
                 await tx.registre.noter(compte_id, Activite(nature="session_suspecte"))
                 await tx.avis.avertir(compte_id, "session_suspecte")
                 sujet = self._trousseau.sujet(compte_id)
-                _journal.warning("jeton_reutilise", extra={"request_id": appel.requete, "sujet": sujet})
+                _journal.warning("jeton_reutilise", extra={"sujet": sujet})
         if presente is None or presente[0] is not Presentation.REPRISE:
             raise SessionFinie
         _, session, empreinte = presente
@@ -218,7 +221,7 @@ class Sessions:
 
     def _consigner(self, evenement: str, appel: Appel, candidat: Candidat | None) -> None:
         sujet = self._trousseau.sujet(candidat.id) if candidat else None
-        _journal.info(evenement, extra={"request_id": appel.requete, "sujet": sujet})
+        _journal.info(evenement, extra={"sujet": sujet})
 
     async def _essai(self, demande: DemandeSession, client: str) -> _Essai:
         saisie, candidat = await self._chercher(demande.identifiant)

@@ -39,14 +39,15 @@ class Horloge:
 
 async def un_actif(proprietaire: asyncpg.Connection, identifiant: str = "ines.dupont", **colonnes: Any) -> UUID:
     """An active account, its two proven contacts, what it accepted; `colonnes`: of its row."""
-    id_ = uuid4()
+    id_, etat = uuid4(), colonnes.pop("etat", "actif")
     await proprietaire.execute(
         "insert into comptes (id, identifiant, etat, profil, empreinte_mdp, langue, expire_le, active_le, vu_le)"
-        " values ($1, $2, 'actif', $3, $4, 'fr', horloge() + interval '7 days', horloge(), horloge()::date)",
+        " values ($1, $2, $5, $3, $4, 'fr', horloge() + interval '7 days', horloge(), horloge()::date)",
         id_,
         identifiant,
         msgspec.json.encode(un_citoyen()).decode(),
         EMPREINTE,
+        etat,
     )
     await proprietaire.execute(
         "insert into contacts (compte_id, nature, valeur, recoit_sms, verifie_le)"

@@ -250,7 +250,10 @@ async def test_activation_correction_and_giving_up_at_once_end_as_if_one_came_af
             assert {tuple(ligne) for ligne in lignes} == (preuves if actives else set())
             ouverts = await service.sql.fetchval("select count(*) from jetons where depense_le is null and annule_le is null")
             assert ouverts == 0 if actives else ouverts <= 2
-        await service.sql.execute("delete from comptes")
+        # An account that was active does not go: its guards are lifted, by the owner of the schema.
+        async with service.sql.transaction():
+            await service.sql.execute("set local session_replication_role = replica")
+            await service.sql.execute(";".join(f"delete from {table}" for table in TABLES))  # noqa: S608
 
 
 async def test_the_database_refuses_what_the_code_refuses(store: PgStore, proprietaire: asyncpg.Connection) -> None:

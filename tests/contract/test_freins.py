@@ -17,7 +17,7 @@ from adapters.postgres.store import PgStore
 from app.settings import Settings
 from domain.erreurs import TropDeDemandes
 from domain.limites import ECHECS_LIBRES, ECHECS_PAR_JOUR, Fenetre, Limite
-from tests.contract.lignes import INSTANT, JOUR, T0, Horloge
+from tests.contract.lignes import INSTANT, JOUR, T0, Horloge, un_autre_attend
 
 INES, YANN = b"i" * 32, b"y" * 32
 CLIENT, TOUS = b"c" * 32, b"t" * 32
@@ -199,6 +199,22 @@ async def test_of_many_at_once_from_one_address_exactly_as_many_are_judged_as_th
 async def test_without_limits_nothing_is_counted(connexions: PgConnexions, proprietaire: asyncpg.Connection) -> None:
     assert [await connexions.tenter(None, []) for _ in range(40)] == [True] * 40
     assert await proprietaire.fetchval("select count(*) from limites") == 0
+
+
+async def test_a_success_takes_the_rows_it_was_counted_on_in_the_order_in_which_it_was_counted(
+    connexions: PgConnexions, store: PgStore, proprietaire: asyncpg.Connection
+) -> None:
+    client = limite(CLIENT, (30, 300))
+    await connexions.tenter(INES, [client])
+    # Another try of this account, stopped between the address and the account.
+    async with proprietaire.transaction():
+        await proprietaire.execute("select from limites where cle = $1 for update", CLIENT)
+        succes = asyncio.create_task(rendre(store, INES, client))
+        await un_autre_attend(proprietaire)
+        # The account's row is nobody's yet: whoever holds the address may go on to it.
+        await proprietaire.execute("set local lock_timeout = '2s'")
+        await proprietaire.execute("select freiner($1)", INES)
+    await succes
 
 
 async def test_tries_and_successes_in_any_order_never_wait_for_each_other(connexions: PgConnexions, store: PgStore) -> None:

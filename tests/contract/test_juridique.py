@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from datetime import date
+from typing import Any
 
 import asyncpg
 import pytest
 
 from adapters.postgres.documents import PgDocuments
 from adapters.postgres.lectures import Lectures
+from adapters.postgres.schema import PgSante
+from adapters.postgres.store import moteur
+from adapters.postgres.titulaires import TITULAIRE
 from app.settings import Settings
 from tests.builders import une_demande
+from tests.contract.lignes import un_actif
 from tests.service import Service, publier
 
 TABLES = ("actes_juridiques", "documents_juridiques")
@@ -50,6 +56,64 @@ async def test_nobody_rewrites_nor_deletes_a_proof_or_a_text(
     for droit in ("update", "delete", "truncate"):
         for table in TABLES:
             assert await service.sql.fetchval("select has_table_privilege('comptoir', $1, $2)", table, droit) is False
+
+
+async def test_the_application_deletes_no_account_that_was_active(service: Service, application: asyncpg.Connection) -> None:
+    actif = await service.actif(une_demande())
+    en_attente = await service.inscrit(une_demande())
+    for etat in ("actif", "suspendu", "efface"):
+        await service.sql.execute("update comptes set etat = $2 where id = $1", actif["id"], etat)
+        for ordre in ("delete from comptes where id = $1", "update comptes set etat = 'en_attente' where id = $1"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await application.execute(ordre, actif["id"])
+    await application.execute("delete from comptes where id = $1", en_attente["id"])
+    lignes = await service.sql.fetch("select distinct compte_id::text from actes_juridiques")
+    assert [ligne[0] for ligne in lignes] == [actif["id"]]
+
+
+async def test_the_application_neither_dates_nor_numbers_a_line_nor_publishes_a_text(
+    service: Service, application: asyncpg.Connection
+) -> None:
+    inscription = await service.inscrit(une_demande())
+    lignes = await service.compter("actes_juridiques")
+    ligne = """
+        insert into actes_juridiques ({0} compte_id, nature, objet, valeur, document_code, document_version, document_sha256,
+                                      langue, requete_id) {1}
+        select {2} $1, 'acceptation', code, true, code, version, {3}, 'fr', '' from documents_juridiques
+    """
+    for ordre in (
+        ligne.format("fait_le,", "", "horloge() - interval '1 year',", "sha256"),
+        ligne.format("id,", "overriding system value", "-1,", "sha256"),
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await application.execute(ordre, inscription["id"])
+    # A line bears the hash of the text it names, and no other.
+    for sha256 in ("repeat('0', 64)", "(select max(sha256) from documents_juridiques)"):
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await application.execute(ligne.format("", "", "", sha256), inscription["id"])
+    assert await service.compter("actes_juridiques") == lignes
+    await application.execute(ligne.format("", "", "", "sha256"), inscription["id"])
+    for code in ("cgu", "rgpd"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await application.execute(
+                "insert into documents_juridiques (code, version, titre, texte, sha256, en_vigueur_le)"
+                " values ($1, '2', 't', 'x', encode(sha256('x'), 'hex'), '2026-01-01')",
+                code,
+            )
+
+
+async def test_a_role_that_owns_the_ledger_is_not_ready_to_serve(settings: Settings) -> None:
+    assert settings.database_url
+    assert settings.database_owner_url
+    for url, separee, prete in (
+        (settings.database_url, True, True),
+        (settings.database_owner_url, True, False),
+        (settings.database_owner_url, False, True),
+    ):
+        engine = moteur(url, 1)
+        sante = PgSante(engine, separee=separee)
+        assert (await sante.prete(), sante.proprietaire) == (prete, not prete)
+        await engine.dispose()
 
 
 async def test_the_application_cannot_alter_the_schema(service: Service, application: asyncpg.Connection) -> None:
@@ -110,6 +174,36 @@ async def test_a_line_names_a_text_that_exists_and_a_text_has_its_own_hash(servi
             )  # fmt: skip
     with pytest.raises(asyncpg.UniqueViolationError):
         await publier(service, "2026-11", "autre")
+
+
+async def test_however_long_a_ledger_its_last_choices_alone_are_read(proprietaire: asyncpg.Connection) -> None:
+    compte = await un_actif(proprietaire)
+    session = await proprietaire.fetchval(
+        "insert into sessions (id, compte_id, empreinte, inactivite, appareil_partage, expire_le, fin_le) values"
+        " (gen_random_uuid(), $1, sha256('x'), '1 hour', false, horloge() + interval '1 hour', horloge() + interval '1 hour')"
+        " returning id",
+        compte,
+    )
+    await proprietaire.execute(
+        "insert into actes_juridiques"
+        " (compte_id, nature, objet, valeur, document_code, document_version, document_sha256, langue, requete_id)"
+        " select $1, 'consentement', 'diffusion.' || liste, (n + length(liste)) % 2 = 0, code, version, sha256, 'fr', ''"
+        " from documents_juridiques, generate_series(1, 2000) n, unnest(array['alertes', 'sms']) liste where code = 'rgpd'"
+        " order by n",
+        compte,
+    )
+    await proprietaire.execute("analyze actes_juridiques")
+    ordre = TITULAIRE.replace(":compte", f"'{compte}'").replace(":session", f"'{session}'")
+    lu = json.loads(await proprietaire.fetchval(ordre))
+    assert (lu["diffusion"], lu["cgu_acceptees"]) == ({"alertes": False, "sms": False}, "2026-11")
+    plan = json.loads(await proprietaire.fetchval(f"explain (analyze, format json) {ordre}"))
+    assert lus_dans(plan[0]["Plan"], "actes_juridiques") <= 8
+
+
+def lus_dans(noeud: dict[str, Any], table: str) -> float:
+    """Rows of this table that a plan went through."""
+    ici = (noeud["Actual Rows"] + noeud.get("Rows Removed by Filter", 0)) * noeud["Actual Loops"]
+    return (ici if noeud.get("Relation Name") == table else 0) + sum(lus_dans(n, table) for n in noeud.get("Plans", ()))
 
 
 async def test_the_version_in_force_is_the_latest_whose_day_has_come(service: Service, settings: Settings) -> None:

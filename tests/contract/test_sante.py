@@ -21,7 +21,7 @@ from tests.recueil import Recueil
 async def sante(settings: Settings) -> AsyncIterator[PgSante]:
     assert settings.database_url
     engine = moteur(settings.database_url, 2)
-    yield PgSante(engine)
+    yield PgSante(engine, separee=True)
     await engine.dispose()
 
 

@@ -114,9 +114,9 @@ async def test_without_a_password_compared_the_hash_is_not_looked_at(store: PgSt
     ids=["another password", "no password", "pending", "suspended", "erased", "leaving"],
 )
 async def test_nothing_opens_and_nothing_is_written_on_an_account_that_is_not_what_was_compared(
-    store: PgStore, compte: UUID, proprietaire: asyncpg.Connection, colonnes: dict[str, Any]
+    store: PgStore, proprietaire: asyncpg.Connection, colonnes: dict[str, Any]
 ) -> None:
-    await regler(proprietaire, compte, vu_le=None, **colonnes)
+    compte = await un_actif(proprietaire, vu_le=None, **colonnes)
     avant = await proprietaire.fetch("select * from comptes")
     assert await ouvrir(store, une_session(compte), "neuve") is None
     assert await ouvrir(store, une_session(uuid4()), "neuve") is None

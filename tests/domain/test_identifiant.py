@@ -93,6 +93,14 @@ NOMS = [
     ("Falcon", "Nardini", "falcon.nardini"),
     ("Agent", "Maire", "agent.maire"),
     ("Null", "Undefined", "null.undefined"),
+    # Names that people bear, and that stand before or in those of administrations.
+    ("Jean", "Mairie", "jean.mairie"),
+    ("France", "Justice", "france.justice"),
+    ("Justice", "Santé", "justice.sante"),
+    ("Améli", "Prefet", "ameli.prefet"),
+    ("Marie", "Police", "marie.police"),
+    ("Paul", "Contact", "paul.contact"),
+    ("Jean", "Urssaf", "usager.portail"),
 ]
 
 
@@ -195,6 +203,10 @@ def test_what_has_not_the_form_of_an_identifiant_is_refused(saisie: str) -> None
         "admin", "ADMIN", "ad.min", "a-d-m-i-n", "a.d_m-in", "admin1", "ad.min.2026", "root", "support", "postmaster", "agent",
         "ministere", "france-connect", "franceconnect", "service.public", "no-reply", "ne-pas-repondre", "comptoir", "portail",
         "usager", "usager75", "mairie", "www",
+        # With something around.
+        "impots.gouv.fr", "service-public.fr", "urssaf.fr", "mairie-de-paris", "prefecture.police", "support-comptoir",
+        "ameli.fr", "www.ines", "ines.urssaf", "urssaf75", "contact-impots2", "police.nationale", "mairie.paris",
+        "france-connect.aide",
         "connard", "c.o.n.n.a.r.d", "jean.connard", "supercOnnard", "nazi", "n-a-z-i", "nazi88", "nique.ta-mere", "jean.putain",
     ],
 )  # fmt: skip

@@ -317,6 +317,7 @@ def _compte(*contacts: Contact) -> CompteEnAttente:
         langue="fr",
         expire_le=INSTANT,
         expiree=False,
+        remise=False,
         contacts=contacts,
         activations=(),
     )

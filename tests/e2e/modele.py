@@ -161,6 +161,8 @@ class Modele:
             return 404, "inscription_inconnue"
         if compte.etat == "en_attente":
             return 409, "pas_encore_actif"
+        if compte.expire_le <= self.instant:
+            return 410, "inscription_terminee"
         if compte.secret_depense:
             return 409, "session_deja_remise"
         compte.secret_depense = True

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import socket
 import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -105,6 +107,15 @@ def test_the_service_stops_while_clients_wait_without_making_them_wait_to_the_en
             assert prise.recv(65536).startswith(b"HTTP/1.1 200")
 
 
+def test_a_thousand_silent_connections_keep_nobody_out(service: Comptoir) -> None:
+    souple, dure = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(souple, 2048), dure))
+    with ExitStack() as pile:
+        for _ in range(1100):
+            pile.enter_context(socket.create_connection(("127.0.0.1", service.port), 5))
+        assert httpx.get(f"{service.url}/sante/vivant", timeout=5).status_code == 200
+
+
 def test_production_does_not_start_on_development_defaults_and_says_every_fault_at_once(vide: Path) -> None:
     secrets = [uuid4().hex for _ in range(4)]
     env = environnement(
@@ -188,6 +199,28 @@ def test_the_image_s_probe_asks_only_what_listens(vide: Path) -> None:
     assert sonde[0] == "python"
     fini = subprocess.run([sys.executable, *sonde[1:]], env=environnement(vide, port=port_libre()), check=False)
     assert fini.returncode == 0
+
+
+def test_production_does_not_run_as_the_owner_of_the_ledger(acces: dict[str, str], vide: Path) -> None:
+    env = environnement(
+        vide,
+        env="production",
+        public_url="https://compte.exemple.fr",
+        secret_keys=f"a:{b64encode(bytes(32)).decode()}",
+        smtp_url="smtp://127.0.0.1:1",
+        mail_from="ne-pas-repondre@exemple.fr",
+        twilio_account_sid="AC",
+        twilio_auth_token="x",
+        twilio_from="+33639980001",
+        simulator="off",
+        database_url=acces["database_owner_url"],
+    )
+    attendus = {"serve": "rewriting the legal ledger", "worker": "rewriting the legal ledger", "migrate": "DATABASE_OWNER_URL"}
+    for commande, attendu in attendus.items():
+        fini = executer(commande, env=env)
+        assert fini.returncode == 2
+        assert attendu in fini.stderr
+        assert "Traceback" not in fini.stderr
 
 
 def test_a_worker_by_itself_delivers_what_the_service_queued(acces: dict[str, str], vide: Path) -> None:

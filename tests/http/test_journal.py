@@ -150,7 +150,7 @@ async def test_a_request_is_one_line_that_tells_its_route_and_not_its_path(setti
     ]
     assert acces[0]["request_id"] == "essai-journal"
     assert acces[0].keys() == {
-        "instant", "niveau", "source", "message", "request_id", "methode", "route", "statut", "duree_ms"
+        "instant", "niveau", "source", "message", "request_id", "trace", "methode", "route", "statut", "duree_ms"
     }  # fmt: skip
     # Of a refusal, which one: throttling, denials and wrong codes can be counted by it (R92).
     assert acces[2]["code"] == "introuvable"
@@ -222,7 +222,9 @@ def _porteurs() -> list[Any]:
         InscriptionCreee(id=UUID(int=0), etat="en_attente", profil="citoyen", identifiant="canarinom", canaux=[],
                          expire_le=datetime.now(UTC), activation=None, secret="Canari!73orage"),
         NouveauCompte(base="canarinom", profil=demandes[0].profil, empreinte_mdp="Canari!73orage", **compte),
-        CompteEnAttente(etat="actif", type="citoyen", expire_le=datetime.now(UTC), expiree=False, activations=(), **compte),
+        CompteEnAttente(
+            etat="actif", type="citoyen", expire_le=datetime.now(UTC), expiree=False, remise=False, activations=(), **compte
+        ),
         contact,
         jeton,
         Message(id=uuid4(), compte_id=uuid4(), canal="sms", modele="contact_change", destination="canari-mail@exemple.fr",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from base64 import b64encode
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from msgspec.structs import replace
 
 from app.settings import Settings
 from domain.activation import DELAI_RENVOI, ESSAIS_MAX
 from tests.builders import Corps, un_citoyen, une_association, une_demande, une_entreprise
+from tests.recueil import Recueil
 from tests.service import Service, champs_fautifs, porteur, publier, refus
 
 MOBILE, EMAIL = "+33612345678", "ines@exemple.fr"
@@ -376,12 +379,45 @@ async def test_whoever_waits_for_nothing_is_answered_after_the_delay_and_nobody_
     inscription = await service.inscrit(une_demande())
     horloge = asyncio.get_running_loop().time
     debut = horloge()
+    autre = await service.inscrit(une_demande())
     # More waiters than there are connections to the database: waiting holds none.
-    attentes = asyncio.gather(*(service.lire(inscription, attendre=1) for _ in range(12)))
+    attentes = asyncio.gather(*(service.lire(i, attendre=1) for i in (inscription, autre) for _ in range(6)))
     assert (await service.lire(inscription)).status_code == 200
     assert not attentes.done()
     assert {(r.status_code, r.json()["etat"]) for r in await attentes} == {(200, "en_attente")}
     assert horloge() - debut >= 1
+
+
+async def test_when_too_many_wait_for_one_sign_up_or_in_all_the_answer_comes_at_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.usecases.inscriptions._ATTENTES_PAR_INSCRIPTION", 3)
+    monkeypatch.setattr("app.usecases.inscriptions._ATTENTES", 4)
+    ici, la = [await service.inscrit(une_demande(email=f"{n}@exemple.fr", activer_par="email")) for n in ("ici", "la")]
+    await a_l_ecoute(service)
+
+    async def attendre(places: int, *inscriptions: Corps) -> list[asyncio.Task[httpx.Response]]:
+        """Those who wait, once the others have been answered."""
+        taches = [asyncio.create_task(service.lire(i, attendre=25)) for i in inscriptions]
+        async with asyncio.timeout(10):
+            while sum(tache.done() for tache in taches) < len(taches) - places:
+                assert (await service.lire(inscriptions[0])).json()["etat"] == "en_attente"
+        assert {(await tache).json()["etat"] for tache in taches if tache.done()} == {"en_attente"}
+        return [tache for tache in taches if not tache.done()]
+
+    # Three of five for one sign-up, then one more in all.
+    attentes = [*await attendre(3, *[ici] * 5), *await attendre(1, la, la)]
+    assert len(attentes) == 4
+    for destination in ("ici@exemple.fr", "la@exemple.fr"):
+        await service.suivre(await service.lien(destination))
+    async with asyncio.timeout(3):
+        assert {r.json()["etat"] for r in await asyncio.gather(*attentes)} == {"actif"}
+    # Places are given back.
+    encore = await service.inscrit(une_demande())
+    attentes = await attendre(3, *[encore] * 4)
+    assert len(attentes) == 3
+    await service.annuler(encore)
+    assert {r.status_code for r in await asyncio.gather(*attentes)} == {404}
 
 
 async def test_a_wait_that_makes_no_sense_is_refused(service: Service) -> None:
@@ -438,7 +474,9 @@ async def test_without_a_mobile_only_the_email_is_possible_until_one_is_given(se
     assert (await service.demander(inscription, "sms")).status_code == 202
 
 
-async def test_what_was_accepted_is_recorded_for_what_it_is_and_an_empty_box_records_nothing(service: Service) -> None:
+async def test_what_was_accepted_is_recorded_for_what_it_is_and_an_empty_box_records_nothing(
+    service: Service, recueil: Recueil
+) -> None:
     diffusion = {"email": True, "sms": False, "lettre_actualite": True, "alertes": False}
     reponse = await service.inscrire(une_demande(diffusion=diffusion), **{"X-Request-Id": "essai-du-registre"})
     assert reponse.status_code == 201
@@ -451,9 +489,12 @@ async def test_what_was_accepted_is_recorded_for_what_it_is_and_an_empty_box_rec
     ]
     sha256 = dict(await service.sql.fetch("select code, sha256 from documents_juridiques"))
     assert all(ligne["document_sha256"] == sha256[ligne["document_code"]] for ligne in lignes)
+    # The request's id is our own: a line is kept for ever, and what a caller writes there could be anything.
+    (acces,) = [json.loads(ligne) for ligne in recueil.lignes if "essai-du-registre" in ligne]
     assert {(ligne["document_version"], ligne["langue"], ligne["requete_id"]) for ligne in lignes} == {
-        ("2026-11", "fr", "essai-du-registre")
+        ("2026-11", "fr", acces["trace"])
     }
+    assert acces["trace"] != acces["request_id"] == "essai-du-registre"
 
 
 async def test_a_version_no_longer_in_force_is_named_and_nothing_is_written(service: Service) -> None:

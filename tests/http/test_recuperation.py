@@ -208,6 +208,8 @@ async def test_whatever_is_not_the_proof_of_this_very_reset_has_one_answer(servi
         reponse = await service.reinitialiser(NEUF, **recu)
         assert refus(reponse) == REFUSEE, recu
         corps.append(reponse.json() | {"request_id": ""})
+    # Nor is anything told, or worked out, of the password that comes with a false proof.
+    corps.append((await service.reinitialiser("Bonjour1", **faux[0])).json() | {"request_id": ""})
     assert corps.count(corps[0]) == len(corps)
     assert await service.sql.fetchval("select count(*) from activites where nature = 'mot_de_passe_reinitialise'") == 0
     # None of them cost the real one anything.

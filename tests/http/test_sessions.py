@@ -523,3 +523,20 @@ async def test_a_secret_is_worth_nothing_on_an_account_that_is_suspended_or_leav
     session = await service.connecte(IDENTIFIANT, MOT_DE_PASSE)
     await service.appeler(session, "POST", "/v1/moi/effacement", {"mot_de_passe": MOT_DE_PASSE})
     assert refus(await echanger(service, inscription)) == (409, "session_deja_remise")
+
+
+async def test_the_secret_of_a_sign_up_opens_and_tells_nothing_once_spent_or_after_the_time_of_the_sign_up(
+    service: Service,
+) -> None:
+    remise, oubliee = await service.actif(une_demande()), await service.actif(une_demande())
+    await service.avancer(timedelta(days=7) - timedelta(minutes=1))
+    for inscription in (remise, oubliee):
+        assert (await service.lire(inscription)).json()["etat"] == "actif"
+    assert (await echanger(service, remise)).status_code == 201
+    assert refus(await service.lire(remise)) == (410, "inscription_terminee")
+    assert (await service.lire(oubliee)).status_code == 200
+    await service.avancer(timedelta(minutes=1))
+    assert refus(await service.lire(oubliee)) == (410, "inscription_terminee")
+    assert refus(await service.lire(oubliee, attendre=25)) == (410, "inscription_terminee")
+    assert refus(await echanger(service, oubliee)) == (410, "inscription_terminee")
+    assert await service.compter("sessions") == 1
