@@ -60,6 +60,10 @@ class ConfirmationRecuperation(Struct, frozen=True, kw_only=True, forbid_unknown
     id: Annotated[UUID | None, Meta(description="Celui rendu par la demande, avec le code reçu.")] = None
     code: champs.CodeActivation | None = None
     mot_de_passe: champs.MotDePasse
+    appareil_partage: Annotated[
+        bool,
+        Meta(extra_json_schema={"title": "Ordinateur partagé"}, description="L'appareil n'est pas retenu."),
+    ] = False
 
     @staticmethod
     def controles(valeurs: dict[str, Any], _: Outils) -> Iterator[ErreurChamp]:
@@ -75,7 +79,11 @@ class Reinitialise(Struct, frozen=True, kw_only=True):
     """Le mot de passe est changé, toutes les sessions sont fermées ; aucune ne s'ouvre."""
 
     jeton_appareil: Annotated[
-        str, Meta(description="À présenter à la connexion qui suit : les échecs de tiers n'y font pas obstacle.")
+        str | None,
+        Meta(
+            description="À présenter à la connexion qui suit : les échecs de tiers n'y font pas obstacle ; "
+            "`null` sur un ordinateur partagé."
+        ),
     ]
 
     def __repr__(self) -> str:

@@ -39,6 +39,7 @@ from domain.session import (
     Presentation,
     Reauthentifiee,
     SessionCreee,
+    SessionNeuve,
     SessionOuverte,
     SessionsVue,
 )
@@ -107,7 +108,7 @@ class Sessions:
         self._consigner("connexion", appel, candidat)
         return self._creee(ouverte, demande, appareil)
 
-    async def _a_nouveau(self, demande: DemandeSession, nouvelle: NouvelleSession) -> SessionOuverte | None:
+    async def _a_nouveau(self, demande: DemandeSession, nouvelle: NouvelleSession) -> SessionNeuve | None:
         """Another sign-in may have hashed the same password anew while this one was compared: once more, with what it left."""
         _, candidat = await self._chercher(demande.identifiant)
         if candidat is None or candidat.id != nouvelle.compte_id:
@@ -202,7 +203,7 @@ class Sessions:
         async with self._store.transaction() as tx:
             exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
             permis = frein is None or await tx.limites.freiner(frein)
-            empreinte = await tx.titulaires.empreinte_mdp(porteur.compte_id)
+            empreinte, _ = await tx.titulaires.empreinte_mdp(porteur.compte_id)
         if not permis:
             raise TropDeDemandes(_PATIENCE)
         verification = await self._hacheur.verifier(mot_de_passe, empreinte)
@@ -220,7 +221,7 @@ class Sessions:
         saisie, candidat = await self._chercher(demande.identifiant)
         appareil = None
         if candidat and demande.jeton_appareil:
-            appareil = self._trousseau.lire_appareil(candidat.id, demande.jeton_appareil)
+            appareil = self._trousseau.lire_appareil(candidat.id, candidat.epoque, demande.jeton_appareil)
         frein = self._regulateur.frein(candidat.id if candidat else None, saisie, appareil)
         # A device the account knows is held back by its own failures alone: what others do elsewhere is not its doing (R43).
         return _Essai(candidat, appareil, frein, [] if appareil else self._regulateur.connexion(client))
@@ -249,7 +250,7 @@ class Sessions:
             verifiee=verifiee,
         )
 
-    def _creee(self, ouverte: SessionOuverte, options: OptionsSession, appareil: UUID) -> SessionCreee:
+    def _creee(self, ouverte: SessionNeuve, options: OptionsSession, appareil: UUID) -> SessionCreee:
         jetons = self._jetons(ouverte, self._trousseau.rafraichissement(ouverte.id, 0))
         return SessionCreee(
             jeton_acces=jetons.jeton_acces,
@@ -259,7 +260,9 @@ class Sessions:
             session_expire_le=jetons.session_expire_le,
             session_fin_le=jetons.session_fin_le,
             rester_connecte=jetons.rester_connecte,
-            jeton_appareil=None if options.appareil_partage else self._trousseau.appareil(ouverte.compte_id, appareil),
+            jeton_appareil=None
+            if options.appareil_partage
+            else self._trousseau.appareil(ouverte.compte_id, ouverte.epoque, appareil),
         )
 
     def _jetons(self, session: SessionOuverte, rafraichissement: str) -> JetonsSession:

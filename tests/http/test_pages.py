@@ -133,7 +133,7 @@ async def test_the_pages_of_links_share_one_style(service: Service) -> None:
 
 async def test_the_password_field_is_one_that_browsers_and_their_keepers_know(service: Service) -> None:
     page = _Page((await service.http.get("/mot-de-passe")).text)
-    [champ] = [attributs for tag, attributs in page.balises if tag == "input"]
+    [champ] = [attributs for tag, attributs in page.balises if tag == "input" and attributs["type"] != "checkbox"]
     assert (champ["type"], champ["autocomplete"]) == ("password", "new-password")
     assert "maxlength" not in champ
     assert champ["id"] in page.attributs("for", "label")
