@@ -97,6 +97,12 @@ def fusionner(titulaire: Titulaire, partiel: Struct) -> tuple[dict[str, Any], li
     return apres, [ErreurChamp(pointer=f"/profil/{nom}", code="champ_verrouille") for nom in verrous]
 
 
+def ecarts(titulaire: Titulaire, profil: Profil, nommes: list[str]) -> list[str]:
+    """The fields that were named, those of the profile one by one, and only where they differ."""
+    changes = [n for n in profil.__struct_fields__ if getattr(profil, n) != getattr(titulaire.profil, n)]
+    return [*changes, *(nom for nom in nommes if nom != "profil")]
+
+
 def restantes(titulaire: Titulaire, profil: Profil) -> dict[str, Provenance]:
     """The provenances that still hold: a field that its holder has changed is a declaration again."""
     return {nom: p for nom, p in titulaire.provenances.items() if getattr(profil, nom) == getattr(titulaire.profil, nom)}

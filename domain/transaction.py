@@ -146,6 +146,10 @@ class Limites(Protocol):
         """Counts a failure before anybody compares; False when this try must wait (G-01)."""
         ...
 
+    async def attente(self, frein: bytes) -> float:
+        """Seconds until `freiner` grants again."""
+        ...
+
     async def rendre(self, frein: bytes | None, limites: Sequence[Limite]) -> None:
         """A success: forgets the failures counted on `frein`, and gives back one unit, its own, of each limit (R41)."""
         ...
@@ -241,6 +245,8 @@ class Titulaires(Protocol):
     async def remplacer_contact(self, compte_id: UUID, contact: Contact, prouve_le: datetime | None = None) -> None:
         """Puts a proven contact in; proven at this instant, unless it is one that comes back."""
         ...
+
+    async def retirer_mobile(self, compte_id: UUID) -> None: ...
 
     async def prouve_le(self, jeton: Jeton) -> datetime | None:
         """Since when the destination of this proof is proven; None when it is no contact of the account any more."""

@@ -112,6 +112,12 @@ _REMPLACER = text(
     do update set valeur = excluded.valeur, recoit_sms = excluded.recoit_sms, verifie_le = excluded.verifie_le
     """
 )
+_RETIRER_MOBILE = text(
+    """
+    with retire as (delete from contacts where compte_id = :compte and nature = 'telephone_mobile')
+    update comptes set modifie_le = horloge() where id = :compte
+    """
+)
 _PROUVE_LE = text("select verifie_le from contacts where compte_id = :compte and nature = :nature and valeur = :destination")
 _DEMETTRE = text("update contacts set verifie_le = null where compte_id = :compte and verifie_le > :depuis")
 _PREVOIR = text("update comptes set effacement_le = horloge() + :delai where id = :compte returning effacement_le")
@@ -185,6 +191,9 @@ class PgTitulaires(Titulaires):
             "prouve_le": prouve_le,
         }
         await self._connexion.execute(_REMPLACER, ordre)
+
+    async def retirer_mobile(self, compte_id: UUID) -> None:
+        await self._connexion.execute(_RETIRER_MOBILE, {"compte": compte_id})
 
     async def prouve_le(self, jeton: Jeton) -> datetime | None:
         ordre = {"compte": jeton.compte_id, "nature": CONTACT_DU_CANAL[jeton.canal], "destination": jeton.destination}

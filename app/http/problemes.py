@@ -110,6 +110,7 @@ STATUTS: dict[type[Refus], int] = {
     erreurs.DernierMoyenDeConnexion: 409,
     erreurs.PasEncoreActif: 409,
     erreurs.ContactDejaVerifie: 409,
+    erreurs.DernierContact: 409,
     erreurs.InscriptionExpiree: 410,
     erreurs.CodeExpire: 410,
     erreurs.LienExpire: 410,

@@ -15,7 +15,7 @@ from app.usecases.sessions import Sessions
 from domain.activation import CANAUX, DELAI_RENVOI, ENVOIS_MAX, ActivationVue, Jeton, masquer
 from domain.activite import Activite
 from domain.compte import CONTACT_DU_CANAL, ActivationOuverte, Contact
-from domain.erreurs import CodeIncorrect, ContactDejaVerifie, ContactInconnu, LienExpire, TropDeDemandes
+from domain.erreurs import CodeIncorrect, ContactDejaVerifie, ContactInconnu, DernierContact, LienExpire, TropDeDemandes
 from domain.inscription import vue_activation
 from domain.limites import Regulateur
 from domain.modification import DemandeContact, lire_contact
@@ -85,6 +85,19 @@ class Contacts:
         if jeton is None or prouve is None or prouve.valeur != jeton.destination or prouve.verifie_le is None:
             raise await self._pourquoi(porteur, id)
         return next(c for c in vue(titulaire).contacts if c.nature == prouve.nature)
+
+    async def retirer_mobile(self, porteur: Porteur) -> None:
+        """Nothing to do where there is none. Refusals: `ReauthentificationRequise`, `DernierContact`."""
+        async with self._store.transaction() as tx:
+            titulaire = exiger_recent(exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id)))
+            email = titulaire.contact("email")
+            if titulaire.contact("sms") is None:
+                return
+            if email is None or email.verifie_le is None:
+                raise DernierContact
+            await self._offrir_un_retour(tx, titulaire, {"canal": "sms"})
+            await tx.titulaires.retirer_mobile(titulaire.id)
+            await tx.registre.noter(titulaire.id, Activite(nature="contact_retire", details={"canal": "sms"}))
 
     async def retablir(self, jeton: Jeton) -> bool:
         """Its destination says that they did not change a contact: they take the account back, and the password is disabled.

@@ -24,7 +24,15 @@ from domain.erreurs import (
 from domain.export import QUARANTAINE
 from domain.formulaire import lire
 from domain.limites import Regulateur
-from domain.modification import DemandeIdentifiant, DemandeMotDePasse, IdentifiantVue, ModificationMoi, fusionner, restantes
+from domain.modification import (
+    DemandeIdentifiant,
+    DemandeMotDePasse,
+    IdentifiantVue,
+    ModificationMoi,
+    ecarts,
+    fusionner,
+    restantes,
+)
 from domain.moi import MoiVue, etiquette, vue
 from domain.outils import Outils
 from domain.ports import Dossier, Hacheur
@@ -73,7 +81,9 @@ class Moi:
             if (attendre := await tx.limites.depenser(self._regulateur.action("profil", titulaire.id))) is not None:
                 raise TropDeDemandes(attendre)
             await tx.titulaires.modifier(porteur.compte_id, profil, restantes(titulaire, profil), langue, fixe)
-            await tx.registre.noter(porteur.compte_id, Activite(nature="profil_modifie", details={"champs": champs}))
+            await tx.registre.noter(
+                porteur.compte_id, Activite(nature="profil_modifie", details={"champs": ecarts(titulaire, profil, champs)})
+            )
             return vue(exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id)))
 
     def _profil(self, titulaire: Titulaire, demande: ModificationMoi) -> Profil:

@@ -15,6 +15,7 @@ from tests.service import Service, champs_fautifs, refus
 MOBILE, EMAIL = "+33612345678", "ines@exemple.fr"
 B, C = "b@exemple.fr", "c@exemple.fr"
 NEUF = "Cyprès?29galet"
+RETRAIT = "/v1/moi/contacts/telephone_mobile"
 DEBUT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 
@@ -412,3 +413,26 @@ async def test_an_older_mobile_outlives_the_undoing_of_an_e_mail_change(service:
     # The address comes back with its age: it does not become the newest, nor the oldest.
     ages = await service.sql.fetch("select nature from contacts where verifie_le is not null order by verifie_le")
     assert [ligne["nature"] for ligne in ages] == ["telephone_mobile", "email"]
+
+
+async def test_a_mobile_is_removed_and_whoever_held_it_may_undo_that(service: Service) -> None:
+    session = await service.entre(une_demande())
+    await service.prouver(session, "sms", MOBILE)
+    assert (await service.appeler(session, "DELETE", RETRAIT)).status_code == 204
+    # Once more changes nothing, and tells nobody.
+    assert (await service.appeler(session, "DELETE", RETRAIT)).status_code == 204
+    assert await contacts(service) == {"email": (EMAIL, True)}
+    assert sorted(m.destination for m in await service.messages() if "retiré" in m.texte) == [MOBILE, EMAIL]
+    await service.recuperer("ines.dupont", "sms")
+    assert not [m for m in await service.messages(MOBILE) if m.objet.startswith("Choisir")]
+    assert (await annuler(service, await service.lien(MOBILE, "annulation"))).status_code == 200
+    assert await contacts(service) == {"email": (EMAIL, True), "telephone_mobile": (MOBILE, True)}
+
+
+async def test_the_last_proven_contact_stays_and_removing_takes_a_fresh_proof(service: Service) -> None:
+    session = await service.entre(une_demande(), "sms", rester_connecte=True)
+    assert refus(await service.appeler(session, "DELETE", RETRAIT)) == (409, "dernier_contact")
+    await service.prouver(session, "email", EMAIL)
+    await service.avancer(timedelta(minutes=5, seconds=1))
+    assert refus(await service.appeler(session, "DELETE", RETRAIT)) == (403, "reauthentification_requise")
+    assert (await contacts(service))["telephone_mobile"] == (MOBILE, True)
