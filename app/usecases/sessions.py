@@ -116,7 +116,7 @@ class Sessions:
                 retour = await tx.jetons.ouvert(compte, "annulation_effacement", canal)
                 if retour is None or not retour.utilisable or retour.envois >= ENVOIS_MAX:
                     continue
-                limites = self._regulateur.envoi(canal, retour.jeton.destination, compte, client)
+                limites = self._regulateur.envoi_au_titulaire(canal, retour.jeton.destination, compte, client)
                 if await tx.limites.depenser(limites) is None:
                     await tx.jetons.renvoyer(retour.jeton.id, DELAI_RENVOI)
 
