@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -120,3 +120,33 @@ class Destinataire(Struct, frozen=True, kw_only=True):
             if valeur := prouves[canal]:
                 return canal, valeur
         return None
+
+
+class FileRecuperations(Protocol):
+    """The requests that wait, in the transaction that answers them."""
+
+    async def prendre(self) -> Recuperation | None:
+        """Takes the first request due out of the queue; it is back there if the transaction fails."""
+        ...
+
+    async def reporter(self, demande: Recuperation, attendre: float) -> None:
+        """Puts it back, due in so many seconds."""
+        ...
+
+    async def prochaine(self) -> float | None:
+        """Seconds until the next one is due; None when none waits."""
+        ...
+
+    async def ecarter(self, id: UUID) -> None:
+        """Drops a request: looking at it fails, and others wait."""
+        ...
+
+    async def par_identifiant(self, identifiant: str) -> list[Destinataire]: ...
+
+    async def par_email(self, email: str) -> list[Destinataire]:
+        """The active accounts on which this address is proven."""
+        ...
+
+    async def envoyer_identifiants(self, destinataire: Destinataire) -> None:
+        """Queues the message that lists the identifiants of this address, to it."""
+        ...

@@ -21,7 +21,7 @@ from domain.limites import Limite
 from domain.message import Modele
 from domain.passage import IdentiteConnue, Passage
 from domain.profils import Profil
-from domain.recuperation import Destinataire, Recuperation
+from domain.recuperation import FileRecuperations
 from domain.session import Duree, Presentation, SessionNeuve, SessionOuverte
 from domain.titulaire import Provenance, Titulaire
 
@@ -290,34 +290,6 @@ class Avis(Protocol):
 
         `par`: by this channel or not at all. `sauf`: an address that is told otherwise.
         """
-        ...
-
-
-class FileRecuperations(Protocol):
-    async def prendre(self) -> Recuperation | None:
-        """Takes the first request due out of the queue; it is back there if the transaction fails."""
-        ...
-
-    async def reporter(self, demande: Recuperation, attendre: float) -> None:
-        """Puts it back, due in so many seconds."""
-        ...
-
-    async def prochaine(self) -> float | None:
-        """Seconds until the next one is due; None when none waits."""
-        ...
-
-    async def ecarter(self, id: UUID) -> None:
-        """Drops a request: looking at it fails, and others wait."""
-        ...
-
-    async def par_identifiant(self, identifiant: str) -> list[Destinataire]: ...
-
-    async def par_email(self, email: str) -> list[Destinataire]:
-        """The active accounts on which this address is proven."""
-        ...
-
-    async def envoyer_identifiants(self, destinataire: Destinataire) -> None:
-        """Queues the message that lists the identifiants of this address, to it."""
         ...
 
 

@@ -15,8 +15,7 @@ from adapters.postgres.limites import colonnes
 from domain.erreurs import TropDeDemandes
 from domain.limites import Limite
 from domain.ports import Recuperations
-from domain.recuperation import Destinataire, Recuperation
-from domain.transaction import FileRecuperations
+from domain.recuperation import Destinataire, FileRecuperations, Recuperation
 
 _DEPOSER = """
     with client as materialized (
