@@ -100,19 +100,21 @@ class JinjaGabarits(Gabarits):
             "public_url": self._public_url,
             "identifiant": message.identifiant,
             "identifiants": message.identifiants,
-            **(self._preuve(message.jeton) if message.jeton else {}),
+            **(self._preuve(message.jeton, message.faits) if message.jeton else {}),
             **({"lien": self._desinscription(message)} if message.modele == "diffusion" else {}),
         }
 
-    def _preuve(self, jeton: Jeton) -> dict[str, Any]:
-        """What its purpose may show, and how long that lives."""
+    def _preuve(self, jeton: Jeton, faits: Mapping[str, str]) -> dict[str, Any]:
+        """What its purpose may show, and how long that lives. A code is typed where it was asked for: what follows something
+        else, by itself, is a link.
+        """
         vie = duree(jeton.usage, jeton.canal)
         preuve: dict[str, Any] = {
             "minutes": vie // timedelta(minutes=1),
             "heures": vie // timedelta(hours=1),
             "jours": vie // timedelta(days=1),
         }
-        if jeton.usage in _A_RECOPIER:
+        if jeton.usage in _A_RECOPIER and "suite" not in faits:
             preuve["code"] = self._trousseau.code(jeton)
         if jeton.usage in _PAGES:
             preuve["lien"] = f"{self._public_url}/{_PAGES[jeton.usage]}#{self._trousseau.lien(jeton)}"

@@ -20,6 +20,8 @@ ESSAIS_MAX = 5
 ENVOIS_MAX = 5
 # Between two sends to one destination (G-04, G-05).
 DELAI_RENVOI = timedelta(seconds=60)
+# Whoever lost the answer presents the proof again: for so long it is told the same, within the same five tries.
+REPRISE_PREUVE = timedelta(minutes=10)
 
 # What a proof is for. Each has its own secrets: one made for a purpose opens nothing else (R48).
 Usage = Literal["activation", "contact", "mot_de_passe", "annulation_contact", "annulation_effacement", "accord_parental"]

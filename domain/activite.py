@@ -22,6 +22,7 @@ Nature = Literal[
     "profil_modifie",
     "contact_demande",
     "contact_change",
+    "contact_retire",
     "contact_retabli",
     "diffusion_modifiee",
     "accord_parental_demande",

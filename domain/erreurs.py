@@ -103,13 +103,22 @@ class IdentifiantsIncorrects(Refus):
 
 
 class CompteNonActive(Refus):
-    """The password is right, and the account has not been activated yet."""
+    """The password is right, and the account has not been activated yet: what its author needs to go on, lost or not.
+
+    By name alone, so that no trace of the exception holds the secret.
+    """
 
     code = "compte_non_active"
 
+    def __init__(self, *, inscription: str, secret: str) -> None:
+        self.inscription, self.secret = inscription, secret
+
+    def details(self) -> dict[str, Any]:
+        return {"inscription": self.inscription, "secret": self.secret}
+
 
 class EffacementEnCours(Refus):
-    """The password is right, and the account is about to be erased: the link sent undoes it."""
+    """The password is right, and the account is about to be erased: the link sent, and sent again now, undoes it."""
 
     code = "effacement_en_cours"
 
@@ -190,6 +199,12 @@ class ContactDejaVerifie(Refus):
     """This very address or number is already proven on the account."""
 
     code = "contact_deja_verifie"
+
+
+class DernierContact(Refus):
+    """Without the mobile, no proven contact would be left to come back by."""
+
+    code = "dernier_contact"
 
 
 class ContactInconnu(Refus):

@@ -76,3 +76,4 @@ class Annulee(Struct, frozen=True, kw_only=True):
     """Ce qui a été défait."""
 
     objet: Literal["contact", "effacement"]
+    deja_annulee: Annotated[bool, Meta(description="Ce l'était déjà : un lien suivi deux fois ne défait rien de plus.")]

@@ -72,12 +72,12 @@ class Trousseau:
         matiere = session.bytes + rang.to_bytes(_RANG)
         return [_b64(matiere + _mac(cle, "rafraichissement", matiere)) for cle in self._cles]
 
-    def appareil(self, compte: UUID, appareil: UUID) -> str:
-        """What a device presents to be known again by one account."""
-        return _b64(appareil.bytes + _mac(self._cles[0], "appareil", compte.bytes + appareil.bytes))
+    def appareil(self, compte: UUID, epoque: int, appareil: UUID) -> str:
+        """What a device presents to be known again by one account, until its password changes."""
+        return _b64(appareil.bytes + _mac(self._cles[0], "appareil", _proprietaire(compte, epoque) + appareil.bytes))
 
-    def lire_appareil(self, compte: UUID, jeton: str) -> UUID | None:
-        return self._lire(jeton, "appareil", prefixe=compte.bytes)
+    def lire_appareil(self, compte: UUID, epoque: int, jeton: str) -> UUID | None:
+        return self._lire(jeton, "appareil", prefixe=_proprietaire(compte, epoque))
 
     def desinscription(self, compte: UUID, listes: str) -> str:
         """What leaves these mailing lists without signing in. It never expires: nor does the mail it stands in."""
@@ -174,6 +174,10 @@ def id_du_lien(lien: str) -> UUID | None:
 def empreinte_rafraichissement(jeton: str) -> bytes:
     """What is stored of a refresh token."""
     return sha256(jeton.encode()).digest()
+
+
+def _proprietaire(compte: UUID, epoque: int) -> bytes:
+    return compte.bytes + epoque.to_bytes(4)
 
 
 def _matiere(jeton: Jeton) -> bytes:

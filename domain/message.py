@@ -18,7 +18,6 @@ Modele = Literal[
     "mot_de_passe_change",
     "mot_de_passe_reinitialise",
     "identifiant_change",
-    "contact_change",
     "contact_retabli",
     "session_suspecte",
     "effacement_annule",

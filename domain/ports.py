@@ -19,7 +19,7 @@ from domain.juridique import Document, Version
 from domain.limites import Limite
 from domain.message import Message, Rendu
 from domain.recuperation import Recuperation
-from domain.session import Candidat, Porteur, SessionOuverte, SessionVue
+from domain.session import Candidat, Porteur, SessionNeuve, SessionOuverte, SessionVue
 from domain.titulaire import Titulaire
 from domain.transaction import NouvelleSession, ReponseGardee
 
@@ -147,7 +147,7 @@ class Connexions(Protocol):
         """Forgets the failures, and gives the attempt's own unit back. A crash may lose it: nobody waits for the disk."""
         ...
 
-    async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionOuverte | None:
+    async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionNeuve | None:
         """As `Sessions.ouvrir`, by itself."""
         ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -60,6 +60,10 @@ class ConfirmationRecuperation(Struct, frozen=True, kw_only=True, forbid_unknown
     id: Annotated[UUID | None, Meta(description="Celui rendu par la demande, avec le code reçu.")] = None
     code: champs.CodeActivation | None = None
     mot_de_passe: champs.MotDePasse
+    appareil_partage: Annotated[
+        bool,
+        Meta(extra_json_schema={"title": "Ordinateur partagé"}, description="L'appareil n'est pas retenu."),
+    ] = False
 
     @staticmethod
     def controles(valeurs: dict[str, Any], _: Outils) -> Iterator[ErreurChamp]:
@@ -75,7 +79,11 @@ class Reinitialise(Struct, frozen=True, kw_only=True):
     """Le mot de passe est changé, toutes les sessions sont fermées ; aucune ne s'ouvre."""
 
     jeton_appareil: Annotated[
-        str, Meta(description="À présenter à la connexion qui suit : les échecs de tiers n'y font pas obstacle.")
+        str | None,
+        Meta(
+            description="À présenter à la connexion qui suit : les échecs de tiers n'y font pas obstacle ; "
+            "`null` sur un ordinateur partagé."
+        ),
     ]
 
     def __repr__(self) -> str:
@@ -112,3 +120,33 @@ class Destinataire(Struct, frozen=True, kw_only=True):
             if valeur := prouves[canal]:
                 return canal, valeur
         return None
+
+
+class FileRecuperations(Protocol):
+    """The requests that wait, in the transaction that answers them."""
+
+    async def prendre(self) -> Recuperation | None:
+        """Takes the first request due out of the queue; it is back there if the transaction fails."""
+        ...
+
+    async def reporter(self, demande: Recuperation, attendre: float) -> None:
+        """Puts it back, due in so many seconds."""
+        ...
+
+    async def prochaine(self) -> float | None:
+        """Seconds until the next one is due; None when none waits."""
+        ...
+
+    async def ecarter(self, id: UUID) -> None:
+        """Drops a request: looking at it fails, and others wait."""
+        ...
+
+    async def par_identifiant(self, identifiant: str) -> list[Destinataire]: ...
+
+    async def par_email(self, email: str) -> list[Destinataire]:
+        """The active accounts on which this address is proven."""
+        ...
+
+    async def envoyer_identifiants(self, destinataire: Destinataire) -> None:
+        """Queues the message that lists the identifiants of this address, to it."""
+        ...

@@ -108,11 +108,12 @@ class Porteur(Struct, frozen=True):
 
 
 class Candidat(Struct, frozen=True, kw_only=True):
-    """The account a sign-in names. `empreinte_mdp` is None for one that has no password."""
+    """The account a sign-in names. `empreinte_mdp` is None for one that has no password; `epoque`: of the devices it knows."""
 
     id: UUID
     etat: Literal["en_attente", "actif", "suspendu", "efface"]
     empreinte_mdp: str | None
+    epoque: int
     effacement_prevu: bool
 
     def __repr__(self) -> str:
@@ -130,6 +131,12 @@ class SessionOuverte(Struct, frozen=True, kw_only=True):
     reste: float
     """Seconds to its absolute end."""
     rester_connecte: bool
+
+
+class SessionNeuve(SessionOuverte, frozen=True, kw_only=True):
+    """One that was just opened, and the epoch of the devices that its account knows."""
+
+    epoque: int
 
 
 class Presentation(Enum):

@@ -38,6 +38,11 @@ class ContactTenu(Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"ContactTenu({self.nature!r})"
 
+    @property
+    def joignable(self) -> bool:
+        """Whom to tell: a number that receives no SMS cannot be, an address never proven is nobody's."""
+        return self.verifie_le is not None and (self.nature == "email" or self.recoit_sms)
+
 
 class Titulaire(Struct, frozen=True, kw_only=True):
     """An active account seen from one of its live sessions. `provenances`: of the fields of the profile that are not declared.

@@ -21,9 +21,9 @@ from domain.limites import Limite
 from domain.message import Modele
 from domain.passage import IdentiteConnue, Passage
 from domain.profils import Profil
-from domain.recuperation import Destinataire, Recuperation
-from domain.session import Duree, Presentation, SessionOuverte
-from domain.titulaire import ContactTenu, Provenance, Titulaire
+from domain.recuperation import FileRecuperations
+from domain.session import Duree, Presentation, SessionNeuve, SessionOuverte
+from domain.titulaire import Provenance, Titulaire
 
 
 class Comptes(Protocol):
@@ -82,12 +82,14 @@ class Jetons(Protocol):
         delai: timedelta,
         retenue: float | None,
         faits: Mapping[str, str] = {},
+        prouve_le: datetime | None = None,
     ) -> ActivationOuverte:
         """A new proof and its message, to leave as soon as the transaction commits; no other may be open for this purpose and
         channel.
 
         `delai`: before a resend. `retenue`: no message leaves, a limit forbids it; a resend may be asked in so many seconds.
-        `faits`: what the message tells, nothing secret; read again with `faits()`.
+        `faits`: what the message tells, nothing secret; read again with `faits()`. `prouve_le`: since when its destination is
+        a proven contact of the account, for a way back to it.
         """
         ...
 
@@ -112,14 +114,26 @@ class Jetons(Protocol):
         """
         ...
 
+    async def compter_reprise(self, usage: Usage, id: UUID, reprise: timedelta, compte_id: UUID | None = None) -> Jeton | None:
+        """Counts one more try of a proof that was spent less than `reprise` ago; None when it may not be judged."""
+        ...
+
+    async def rendre_essai(self, id: UUID) -> None:
+        """Gives a try back: the code was right, something else was not."""
+        ...
+
     async def etat(self, id: UUID) -> tuple[Jeton, EtatJeton] | None: ...
 
     async def depenser(self, id: UUID) -> bool:
         """Spends the proof if it is still open; of many callers one is told True."""
         ...
 
-    async def annuler_retours(self, jeton: Jeton) -> None:
-        """Voids the ways back to what its channel was after this one was made; earlier ones stay good."""
+    async def prouve_le(self, id: UUID) -> datetime:
+        """Since when the destination of a way back was proven."""
+        ...
+
+    async def annuler_retours(self, compte_id: UUID, depuis: datetime) -> None:
+        """Voids the ways back to what was proven at that instant or later; those to older proofs stay good."""
         ...
 
     async def annuler(self, compte_id: UUID, usages: Sequence[Usage], canal: Canal | None = None) -> None:
@@ -134,6 +148,10 @@ class Limites(Protocol):
 
     async def freiner(self, frein: bytes) -> bool:
         """Counts a failure before anybody compares; False when this try must wait (G-01)."""
+        ...
+
+    async def attente(self, frein: bytes) -> float:
+        """Seconds until `freiner` grants again."""
         ...
 
     async def rendre(self, frein: bytes | None, limites: Sequence[Limite]) -> None:
@@ -178,7 +196,7 @@ class NouvelleSession(Struct, frozen=True, kw_only=True):
 class Sessions(Protocol):
     """Refresh families; whatever the clock says, the database's."""
 
-    async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionOuverte | None:
+    async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionNeuve | None:
         """Opens it and notes it in the feed; None, and nothing written, when the account is not active, is leaving, or its
         password has changed since it was compared. `rehachee`: replaces the hash that was verified.
         """
@@ -210,14 +228,18 @@ class Titulaires(Protocol):
         """Holds an active account that no session asks for: a link was followed. False when it is not active."""
         ...
 
-    async def empreinte_mdp(self, compte_id: UUID) -> str | None: ...
+    async def empreinte_mdp(self, compte_id: UUID) -> tuple[str | None, int]:
+        """The password's hash, and the epoch of the devices known with it."""
+        ...
 
     async def mots_connus(self, compte_id: UUID) -> list[str]:
         """What an attacker knows of the person."""
         ...
 
-    async def changer_mot_de_passe(self, compte_id: UUID, empreinte: str | None) -> None:
-        """None: the password is disabled. The sign-up secret opens no session any more."""
+    async def changer_mot_de_passe(self, compte_id: UUID, empreinte: str | None) -> int:
+        """None: the password is disabled. The sign-up secret opens no session, and no device is known, any more: the epoch
+        of those that will be.
+        """
         ...
 
     async def renommer(self, compte_id: UUID, identifiant: str, quarantaine: timedelta) -> bool:
@@ -228,19 +250,25 @@ class Titulaires(Protocol):
         self, compte_id: UUID, profil: Profil, provenances: Mapping[str, Provenance], langue: Langue, fixe: str | None
     ) -> None: ...
 
-    async def remplacer_contact(self, compte_id: UUID, contact: Contact) -> ContactTenu | None:
-        """Puts a proven contact in; the one it replaces."""
+    async def remplacer_contact(self, compte_id: UUID, contact: Contact, prouve_le: datetime | None = None) -> None:
+        """Puts a proven contact in; proven at this instant, unless it is one that comes back."""
         ...
 
-    async def demettre(self, compte_id: UUID, canal: Canal) -> None:
-        """The contact of this channel counts as proven no more."""
+    async def retirer_mobile(self, compte_id: UUID) -> None: ...
+
+    async def prouve_le(self, jeton: Jeton) -> datetime | None:
+        """Since when the destination of this proof is proven; None when it is no contact of the account any more."""
+        ...
+
+    async def demettre(self, compte_id: UUID, depuis: datetime) -> None:
+        """The contacts proven after that instant count as proven no more."""
         ...
 
     async def prevoir_effacement(self, compte_id: UUID, delai: timedelta) -> datetime: ...
 
-    async def annuler_effacement(self, compte_id: UUID) -> bool:
-        """False when none was to come."""
-        ...
+    async def effacement_prevu(self, compte_id: UUID) -> bool: ...
+
+    async def annuler_effacement(self, compte_id: UUID) -> None: ...
 
 
 class Registre(Protocol):
@@ -270,34 +298,6 @@ class Avis(Protocol):
 
         `par`: by this channel or not at all. `sauf`: an address that is told otherwise.
         """
-        ...
-
-
-class FileRecuperations(Protocol):
-    async def prendre(self) -> Recuperation | None:
-        """Takes the first request due out of the queue; it is back there if the transaction fails."""
-        ...
-
-    async def reporter(self, demande: Recuperation, attendre: float) -> None:
-        """Puts it back, due in so many seconds."""
-        ...
-
-    async def prochaine(self) -> float | None:
-        """Seconds until the next one is due; None when none waits."""
-        ...
-
-    async def ecarter(self) -> None:
-        """Drops the first request due: looking at it fails, and others wait."""
-        ...
-
-    async def par_identifiant(self, identifiant: str) -> list[Destinataire]: ...
-
-    async def par_email(self, email: str) -> list[Destinataire]:
-        """The active accounts on which this address is proven."""
-        ...
-
-    async def envoyer_identifiants(self, destinataire: Destinataire) -> None:
-        """Queues the message that lists the identifiants of this address, to it."""
         ...
 
 
@@ -347,6 +347,10 @@ class Passages(Protocol):
 
     async def detacher(self, compte_id: UUID, fournisseur: Fournisseur) -> int:
         """What the account had under way with any provider is given up with it."""
+        ...
+
+    async def evincer(self, compte_id: UUID, depuis: datetime) -> list[Fournisseur]:
+        """Detaches what was attached after that instant, and gives up what was under way: the providers, each once."""
         ...
 
     async def noter_session(self, session_id: UUID, fournisseur: Fournisseur, jeton: bytes) -> None:

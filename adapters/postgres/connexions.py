@@ -14,10 +14,10 @@ from adapters.postgres.sessions import OUVRIR, ordre_ouvrir
 from domain.erreurs import TropDeDemandes
 from domain.limites import Limite
 from domain.ports import Connexions
-from domain.session import LONGUE, Candidat, SessionOuverte
+from domain.session import LONGUE, Candidat, SessionNeuve, SessionOuverte
 from domain.transaction import NouvelleSession
 
-_CANDIDAT = "c.id, c.etat, c.empreinte_mdp, c.effacement_le is not null as effacement_prevu"
+_CANDIDAT = "c.id, c.etat, c.empreinte_mdp, c.epoque, c.effacement_le is not null as effacement_prevu"
 _PAR_IDENTIFIANT = f"select {_CANDIDAT} from comptes c where c.identifiant = $1"  # noqa: S608  (constants)
 # Two are enough to know that it designates nobody.
 _PAR_EMAIL = f"""
@@ -61,16 +61,14 @@ class PgConnexions(Connexions):
         if frein is not None or limites:
             await self._lectures.lignes(_RENDRE, frein, [limite.cle for limite in limites])
 
-    async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionOuverte | None:
+    async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionNeuve | None:
         ordre = ordre_ouvrir(session, rehachee)
-        return _session(await self._lectures.ligne(_OUVRIR, *(ordre[nom] for nom in _NOMS)))
+        ligne = await self._lectures.ligne(_OUVRIR, *(ordre[nom] for nom in _NOMS))
+        return None if ligne is None else msgspec.convert(dict(ligne), SessionNeuve)
 
     async def tourner(self, id: UUID, rang: int, presentee: bytes, suivante: bytes) -> SessionOuverte | None:
-        return _session(await self._lectures.ligne(_TOURNER, id, rang, presentee, suivante))
-
-
-def _session(ligne: asyncpg.Record | None) -> SessionOuverte | None:
-    return None if ligne is None else msgspec.convert(dict(ligne), SessionOuverte)
+        ligne = await self._lectures.ligne(_TOURNER, id, rang, presentee, suivante)
+        return None if ligne is None else msgspec.convert(dict(ligne), SessionOuverte)
 
 
 def _candidat(lignes: Sequence[asyncpg.Record]) -> Candidat | None:

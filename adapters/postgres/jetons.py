@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -31,8 +31,9 @@ _FERMER = text(
 _OUVRIR = text(
     """
     with jeton as (
-      insert into jetons (id, compte_id, usage, canal, destination, cle_id, donnees, envois, expire_le, renvoi_le)
-      values (:id, :compte, :usage, :canal, :destination, :cle_id, cast(:faits as jsonb), case when :envoyer then 1 else 0 end,
+      insert into jetons (id, compte_id, usage, canal, destination, cle_id, donnees, prouve_le, envois, expire_le, renvoi_le)
+      values (:id, :compte, :usage, :canal, :destination, :cle_id, cast(:faits as jsonb), :prouve_le,
+              case when :envoyer then 1 else 0 end,
               horloge() + coalesce(make_interval(secs => :retenue), interval '0') + :duree,
               horloge() + coalesce(make_interval(secs => :retenue), :delai))
       returning *
@@ -64,6 +65,15 @@ _COMPTER = text(
     returning id, compte_id, usage, canal, destination, cle_id, essais
     """
 )
+_COMPTER_REPRISE = text(
+    """
+    update jetons set essais = essais + 1
+     where id = :id and usage = :usage and depense_le > horloge() - cast(:reprise as interval) and essais < :max
+       and (cast(:compte as uuid) is null or compte_id = :compte)
+    returning id, compte_id, usage, canal, destination, cle_id
+    """
+)
+_RENDRE_ESSAI = text("update jetons set essais = essais - 1 where id = :id and essais > 0")
 _ETAT = text(
     """
     select id, compte_id, usage, canal, destination, cle_id, essais,
@@ -91,11 +101,13 @@ _OUVERT = text(
 )
 _ANNULER_RETOURS = text(
     """
-    update jetons r set annule_le = horloge() from jetons j
-     where j.id = :id and r.compte_id = j.compte_id and r.usage = 'annulation_contact' and r.canal = j.canal
-       and r.cree_le > j.cree_le and r.depense_le is null and r.annule_le is null
+    update jetons set annule_le = horloge()
+     where compte_id = :compte and usage = 'annulation_contact' and coalesce(prouve_le, cree_le) >= :depuis
+       and depense_le is null and annule_le is null
     """
 )
+# Those of before this was remembered: their destination was proven when they were made.
+_PROUVE_LE = text("select coalesce(prouve_le, cree_le) from jetons where id = :id")
 _FAITS = text("select donnees from jetons where id = :id")
 _PRECISER = text(
     """
@@ -117,6 +129,7 @@ class PgJetons(Jetons):
         delai: timedelta,
         retenue: float | None,
         faits: Mapping[str, str] = {},
+        prouve_le: datetime | None = None,
     ) -> ActivationOuverte:
         ordre = {
             "id": jeton.id,
@@ -126,6 +139,7 @@ class PgJetons(Jetons):
             "canal": jeton.canal,
             "destination": jeton.destination,
             "cle_id": jeton.cle_id,
+            "prouve_le": prouve_le,
             "envoyer": retenue is None,
             "retenue": retenue,
             "duree": duree,
@@ -162,6 +176,14 @@ class PgJetons(Jetons):
         ligne = (await self._connexion.execute(_COMPTER, ordre)).one_or_none()
         return None if ligne is None else (_jeton(ligne), ESSAIS_MAX - ligne.essais)
 
+    async def compter_reprise(self, usage: Usage, id: UUID, reprise: timedelta, compte_id: UUID | None = None) -> Jeton | None:
+        ordre = {"id": id, "usage": usage, "reprise": reprise, "compte": compte_id, "max": ESSAIS_MAX}
+        ligne = (await self._connexion.execute(_COMPTER_REPRISE, ordre)).one_or_none()
+        return None if ligne is None else _jeton(ligne)
+
+    async def rendre_essai(self, id: UUID) -> None:
+        await self._connexion.execute(_RENDRE_ESSAI, {"id": id})
+
     async def etat(self, id: UUID) -> tuple[Jeton, EtatJeton] | None:
         ligne = (await self._connexion.execute(_ETAT, {"id": id})).one_or_none()
         return None if ligne is None else (_jeton(ligne), EtatJeton(ligne.etat))
@@ -169,8 +191,12 @@ class PgJetons(Jetons):
     async def depenser(self, id: UUID) -> bool:
         return (await self._connexion.execute(_DEPENSER, {"id": id})).rowcount == 1
 
-    async def annuler_retours(self, jeton: Jeton) -> None:
-        await self._connexion.execute(_ANNULER_RETOURS, {"id": jeton.id})
+    async def prouve_le(self, id: UUID) -> datetime:
+        instant: datetime = (await self._connexion.execute(_PROUVE_LE, {"id": id})).scalar_one()
+        return instant
+
+    async def annuler_retours(self, compte_id: UUID, depuis: datetime) -> None:
+        await self._connexion.execute(_ANNULER_RETOURS, {"compte": compte_id, "depuis": depuis})
 
     async def annuler(self, compte_id: UUID, usages: Sequence[Usage], canal: Canal | None = None) -> None:
         await self._connexion.execute(_FERMER, {"compte": compte_id, "usages": list(usages), "canal": canal})

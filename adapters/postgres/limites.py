@@ -8,13 +8,22 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.limites import Limite
+from domain.limites import ECHECS_LIBRES, ECHECS_PAR_JOUR, Limite
 from domain.transaction import Limites
 
 _DEPENSER = text("select depenser(cast(:cles as bytea[]), cast(:nombres as integer[]), cast(:secondes as integer[]))")
 
 
 _FREINER = text("select freiner(:frein)")
+# What `freiner` waits for: the delay since the last failure, and a place in the day.
+_ATTENTE = text(
+    """
+    select extract(epoch from greatest(
+             max(i) + least(interval '15 minutes', interval '1 minute' * 2 ^ (count(*) - :libres)),
+             case when count(*) >= :par_jour then min(i) + interval '24 hours' end) - horloge())::float
+      from limites, unnest(instants) i where cle = :frein and i > horloge() - interval '24 hours'
+    """
+)
 _RENDRE = text("select rendre(:frein, cast(:cles as bytea[]))")
 
 
@@ -32,6 +41,11 @@ class PgLimites(Limites):
 
     async def freiner(self, frein: bytes) -> bool:
         return bool((await self._connexion.execute(_FREINER, {"frein": frein})).scalar())
+
+    async def attente(self, frein: bytes) -> float:
+        ordre = {"frein": frein, "libres": ECHECS_LIBRES, "par_jour": ECHECS_PAR_JOUR}
+        secondes: float | None = (await self._connexion.execute(_ATTENTE, ordre)).scalar()
+        return secondes or 0.0
 
     async def rendre(self, frein: bytes | None, limites: Sequence[Limite]) -> None:
         if frein is not None or limites:

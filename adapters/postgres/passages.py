@@ -94,6 +94,25 @@ _DETACHER = text(
     delete from identites_federees where compte_id = :compte and fournisseur = :fournisseur
     """
 )
+# A field that no identity left certifies is its holder's to correct.
+_EVINCER = text(
+    """
+    with abandonnes as (delete from passages where compte_id = :compte),
+    detachees as (
+      delete from identites_federees where compte_id = :compte and rattachee_le > :depuis returning fournisseur
+    ), gardees as (
+      select fournisseur from identites_federees where compte_id = :compte and rattachee_le <= :depuis
+    ), liberes as (
+      update comptes
+         set provenances = (select coalesce(jsonb_object_agg(champ, case
+                 when p ->> 'source' in (select fournisseur from detachees except select fournisseur from gardees)
+                 then p || '{"verifie": false, "verrouille": false}' else p end), '{}')
+               from jsonb_each(provenances) e (champ, p))
+       where id = :compte and exists (select from detachees)
+    )
+    select distinct fournisseur from detachees order by fournisseur
+    """
+)
 _NOTER = text("update sessions set fournisseur = :fournisseur, jeton_identite = :jeton where id = :session")
 _CONFIER = text(
     """
@@ -174,6 +193,9 @@ class PgPassages(Passages):
 
     async def detacher(self, compte_id: UUID, fournisseur: Fournisseur) -> int:
         return (await self._connexion.execute(_DETACHER, {"compte": compte_id, "fournisseur": fournisseur})).rowcount
+
+    async def evincer(self, compte_id: UUID, depuis: datetime) -> list[Fournisseur]:
+        return list((await self._connexion.execute(_EVINCER, {"compte": compte_id, "depuis": depuis})).scalars())
 
     async def noter_session(self, session_id: UUID, fournisseur: Fournisseur, jeton: bytes) -> None:
         await self._connexion.execute(_NOTER, {"session": session_id, "fournisseur": fournisseur, "jeton": jeton})

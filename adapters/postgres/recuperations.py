@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
@@ -14,8 +15,7 @@ from adapters.postgres.limites import colonnes
 from domain.erreurs import TropDeDemandes
 from domain.limites import Limite
 from domain.ports import Recuperations
-from domain.recuperation import Destinataire, Recuperation
-from domain.transaction import FileRecuperations
+from domain.recuperation import Destinataire, FileRecuperations, Recuperation
 
 _DEPOSER = """
     with client as materialized (
@@ -37,6 +37,7 @@ _PRENDRE = text(
     returning id, objet, saisie, canal, client
     """
 )
+_ECARTER = text("delete from recuperations where id = :id")
 _REPORTER = text(
     """
     insert into recuperations (id, objet, saisie, canal, client, a_partir_de)
@@ -97,8 +98,8 @@ class PgFileRecuperations(FileRecuperations):
         secondes: float | None = (await self._connexion.execute(_PROCHAINE)).scalar()
         return secondes
 
-    async def ecarter(self) -> None:
-        await self._connexion.execute(_PRENDRE)
+    async def ecarter(self, id: UUID) -> None:
+        await self._connexion.execute(_ECARTER, {"id": id})
 
     async def par_identifiant(self, identifiant: str) -> list[Destinataire]:
         return await self._destinataires(_PAR_IDENTIFIANT, {"identifiant": identifiant})

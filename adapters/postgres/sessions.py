@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.session import LONGUE, Presentation, SessionOuverte
+from domain.session import LONGUE, Presentation, SessionNeuve, SessionOuverte
 from domain.transaction import NouvelleSession, Sessions
 
 _RENDU = (
@@ -24,7 +24,7 @@ OUVRIR = text(
       update comptes set vu_le = horloge()::date, averti_le = null, empreinte_mdp = coalesce(:rehachee, empreinte_mdp)
        where id = :compte and etat = 'actif' and effacement_le is null
          and (cast(:verifiee as text) is null or empreinte_mdp = :verifiee)
-      returning id, empreinte_mdp is not null as avec_mot_de_passe
+      returning id, epoque, empreinte_mdp is not null as avec_mot_de_passe
     ), session as (
       insert into sessions
         (id, compte_id, empreinte, inactivite, agent, adresse, appareil_partage, authentifiee_le, expire_le, fin_le)
@@ -39,7 +39,7 @@ OUVRIR = text(
                'agent', cast(:agent as text), 'adresse', cast(:adresse as text)))
         from compte
     )
-    select {_RENDU} from session
+    select session.*, compte.epoque from (select {_RENDU} from session) session, compte
     """  # noqa: S608  (constants)
 )
 _PRESENTER = text(
@@ -72,8 +72,9 @@ class PgSessions(Sessions):
     def __init__(self, connexion: AsyncConnection) -> None:
         self._connexion = connexion
 
-    async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionOuverte | None:
-        return _session((await self._connexion.execute(OUVRIR, ordre_ouvrir(session, rehachee))).one_or_none())
+    async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionNeuve | None:
+        ligne = (await self._connexion.execute(OUVRIR, ordre_ouvrir(session, rehachee))).one_or_none()
+        return None if ligne is None else msgspec.convert(ligne, SessionNeuve, from_attributes=True)
 
     async def presenter(self, id: UUID, rang: int, reprise: timedelta) -> tuple[Presentation, SessionOuverte, bytes] | None:
         ordre = {"id": id, "rang": rang, "reprise": reprise}

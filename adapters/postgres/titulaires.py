@@ -13,11 +13,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.registre import DERNIERS_ACTES
-from domain.activation import Canal
+from domain.activation import Jeton
 from domain.compte import CONTACT_DU_CANAL, Contact, Langue
 from domain.profils import Profil
 from domain.session import FRAICHEUR
-from domain.titulaire import ContactTenu, Provenance, Titulaire, mots_connus
+from domain.titulaire import Provenance, Titulaire, mots_connus
 from domain.transaction import Titulaires
 
 # As JSON text, for msgspec to read at once: dates, ids and the profile's union are checked on the way in. The ledger is read by
@@ -55,7 +55,7 @@ TITULAIRE = f"""
 _TITULAIRE = text(TITULAIRE)
 _TENIR = text("select from comptes where id = :compte for no key update")
 _VERROUILLER = text("select id from comptes where id = :compte and etat = 'actif' for no key update")
-_EMPREINTE = text("select empreinte_mdp from comptes where id = :compte")
+_EMPREINTE = text("select empreinte_mdp, epoque from comptes where id = :compte")
 _CONNU = text(
     """
     select profil, identifiant, array(select valeur from contacts where compte_id = c.id) as contacts
@@ -64,7 +64,9 @@ _CONNU = text(
 )
 _MOT_DE_PASSE = text(
     """
-    update comptes set empreinte_mdp = :empreinte, secret_depense_le = coalesce(secret_depense_le, horloge()) where id = :compte
+    update comptes
+       set empreinte_mdp = :empreinte, secret_depense_le = coalesce(secret_depense_le, horloge()), epoque = epoque + 1
+     where id = :compte returning epoque
     """
 )
 _RENOMMER = text(
@@ -101,22 +103,26 @@ _MODIFIER = text(
 )
 _REMPLACER = text(
     """
-    with ancien as (
-      select nature, valeur, recoit_sms, verifie_le from contacts where compte_id = :compte and nature = :nature
-    ), nouveau as (
-      insert into contacts (compte_id, nature, valeur, recoit_sms, verifie_le)
-      values (:compte, :nature, :valeur, :recoit_sms, horloge())
-      on conflict (compte_id, nature)
-      do update set valeur = excluded.valeur, recoit_sms = excluded.recoit_sms, verifie_le = excluded.verifie_le
-    ), compte as (
+    with compte as (
       update comptes set modifie_le = horloge() where id = :compte
     )
-    select * from ancien
+    insert into contacts (compte_id, nature, valeur, recoit_sms, verifie_le)
+    values (:compte, :nature, :valeur, :recoit_sms, coalesce(:prouve_le, horloge()))
+    on conflict (compte_id, nature)
+    do update set valeur = excluded.valeur, recoit_sms = excluded.recoit_sms, verifie_le = excluded.verifie_le
     """
 )
-_DEMETTRE = text("update contacts set verifie_le = null where compte_id = :compte and nature = :nature")
+_RETIRER_MOBILE = text(
+    """
+    with retire as (delete from contacts where compte_id = :compte and nature = 'telephone_mobile')
+    update comptes set modifie_le = horloge() where id = :compte
+    """
+)
+_PROUVE_LE = text("select verifie_le from contacts where compte_id = :compte and nature = :nature and valeur = :destination")
+_DEMETTRE = text("update contacts set verifie_le = null where compte_id = :compte and verifie_le > :depuis")
 _PREVOIR = text("update comptes set effacement_le = horloge() + :delai where id = :compte returning effacement_le")
-_ANNULER = text("update comptes set effacement_le = null where id = :compte and effacement_le is not null")
+_PREVU = text("select effacement_le is not null from comptes where id = :compte")
+_ANNULER = text("update comptes set effacement_le = null where id = :compte")
 
 
 # SQLSTATE of a unique violation.
@@ -136,16 +142,18 @@ class PgTitulaires(Titulaires):
     async def verrouiller(self, compte_id: UUID) -> bool:
         return (await self._connexion.execute(_VERROUILLER, {"compte": compte_id})).one_or_none() is not None
 
-    async def empreinte_mdp(self, compte_id: UUID) -> str | None:
-        empreinte: str | None = (await self._connexion.execute(_EMPREINTE, {"compte": compte_id})).scalar()
-        return empreinte
+    async def empreinte_mdp(self, compte_id: UUID) -> tuple[str | None, int]:
+        ligne = (await self._connexion.execute(_EMPREINTE, {"compte": compte_id})).one()
+        return ligne.empreinte_mdp, ligne.epoque
 
     async def mots_connus(self, compte_id: UUID) -> list[str]:
         ligne = (await self._connexion.execute(_CONNU, {"compte": compte_id})).one_or_none()
         return [] if ligne is None else mots_connus(msgspec.convert(ligne.profil, Profil), ligne.identifiant, ligne.contacts)
 
-    async def changer_mot_de_passe(self, compte_id: UUID, empreinte: str | None) -> None:
-        await self._connexion.execute(_MOT_DE_PASSE, {"compte": compte_id, "empreinte": empreinte})
+    async def changer_mot_de_passe(self, compte_id: UUID, empreinte: str | None) -> int:
+        ordre = {"compte": compte_id, "empreinte": empreinte}
+        epoque: int = (await self._connexion.execute(_MOT_DE_PASSE, ordre)).scalar_one()
+        return epoque
 
     async def renommer(self, compte_id: UUID, identifiant: str, quarantaine: timedelta) -> bool:
         ordre: dict[str, Any] = {"compte": compte_id, "identifiant": identifiant, "quarantaine": quarantaine}
@@ -174,22 +182,33 @@ class PgTitulaires(Titulaires):
         }
         await self._connexion.execute(_MODIFIER, ordre)
 
-    async def remplacer_contact(self, compte_id: UUID, contact: Contact) -> ContactTenu | None:
+    async def remplacer_contact(self, compte_id: UUID, contact: Contact, prouve_le: datetime | None = None) -> None:
         ordre = {
             "compte": compte_id,
             "nature": contact.nature,
             "valeur": contact.valeur,
             "recoit_sms": contact.recoit_sms,
+            "prouve_le": prouve_le,
         }
-        ligne = (await self._connexion.execute(_REMPLACER, ordre)).one_or_none()
-        return None if ligne is None else msgspec.convert(ligne, ContactTenu, from_attributes=True)
+        await self._connexion.execute(_REMPLACER, ordre)
 
-    async def demettre(self, compte_id: UUID, canal: Canal) -> None:
-        await self._connexion.execute(_DEMETTRE, {"compte": compte_id, "nature": CONTACT_DU_CANAL[canal]})
+    async def retirer_mobile(self, compte_id: UUID) -> None:
+        await self._connexion.execute(_RETIRER_MOBILE, {"compte": compte_id})
+
+    async def prouve_le(self, jeton: Jeton) -> datetime | None:
+        ordre = {"compte": jeton.compte_id, "nature": CONTACT_DU_CANAL[jeton.canal], "destination": jeton.destination}
+        instant: datetime | None = (await self._connexion.execute(_PROUVE_LE, ordre)).scalar()
+        return instant
+
+    async def demettre(self, compte_id: UUID, depuis: datetime) -> None:
+        await self._connexion.execute(_DEMETTRE, {"compte": compte_id, "depuis": depuis})
 
     async def prevoir_effacement(self, compte_id: UUID, delai: timedelta) -> datetime:
         jour: datetime = (await self._connexion.execute(_PREVOIR, {"compte": compte_id, "delai": delai})).scalar_one()
         return jour
 
-    async def annuler_effacement(self, compte_id: UUID) -> bool:
-        return (await self._connexion.execute(_ANNULER, {"compte": compte_id})).rowcount == 1
+    async def effacement_prevu(self, compte_id: UUID) -> bool:
+        return bool((await self._connexion.execute(_PREVU, {"compte": compte_id})).scalar())
+
+    async def annuler_effacement(self, compte_id: UUID) -> None:
+        await self._connexion.execute(_ANNULER, {"compte": compte_id})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from litestar import Response, Router, get, patch, post, put
+from litestar import Response, Router, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
@@ -123,6 +123,16 @@ async def prouver_contact(
     return await cas.contacts.essayer(porteur_de(request), id, data.code)
 
 
+@delete(
+    "/v1/moi/contacts/telephone_mobile",
+    operation_id="retirerMobile",
+    opt=ouvert("session", erreurs.CguAReaccepter, erreurs.ReauthentificationRequise, erreurs.DernierContact),
+)
+async def retirer_mobile(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> None:
+    """The mobile is the account's no more."""
+    await cas.contacts.retirer_mobile(porteur_de(request))
+
+
 @get("/v1/moi/activites", operation_id="listerActivites", opt=ouvert("session", erreurs.ReferenceMalformee))
 async def fil(request: RequeteJson, cas: NamedDependency[CasUtilisation], apres: Apres = None, limite: Limite = 20) -> Fil:
     """The feed, newest first."""
@@ -148,6 +158,7 @@ routes = Router(
         changer_identifiant,
         demander_contact,
         prouver_contact,
+        retirer_mobile,
         fil,
         activite,
     ],

@@ -208,6 +208,7 @@ _EXEMPLES: dict[type[Refus], Refus] = {
     erreurs.CanalImpossible: erreurs.CanalImpossible("sms"),
     erreurs.CodeIncorrect: erreurs.CodeIncorrect(4),
     erreurs.CguAReaccepter: erreurs.CguAReaccepter("2027-01"),
+    erreurs.CompteNonActive: erreurs.CompteNonActive(inscription="019a2f6e-6f0e-7c52-9a57-3a1f0f2c4d11", secret="AZov…"),  # noqa: S106  (an example)
 }
 
 

@@ -116,6 +116,7 @@ STATUTS: dict[type[Refus], int] = {
     erreurs.DernierMoyenDeConnexion: 409,
     erreurs.PasEncoreActif: 409,
     erreurs.ContactDejaVerifie: 409,
+    erreurs.DernierContact: 409,
     erreurs.InscriptionExpiree: 410,
     erreurs.InscriptionTerminee: 410,
     erreurs.CodeExpire: 410,

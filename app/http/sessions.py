@@ -182,9 +182,10 @@ async def mot_de_passe(
     opt=ouvert("public", erreurs.RecuperationRefusee, erreurs.Sature),
 )
 async def confirmer(data: JSONBody[ConfirmationRecuperation], cas: NamedDependency[CasUtilisation]) -> Response[Reinitialise]:
-    """The new password; every session ends. The device that chose it is known from now on."""
+    """The new password; every session ends. The device that chose it is known from now on, unless it is shared."""
     faite = await cas.recuperations.confirmer(data)
-    return Response(faite, cookies=[_cookie(COOKIE_APPAREIL, faite.jeton_appareil, _UN_AN)])
+    connu = [_cookie(COOKIE_APPAREIL, faite.jeton_appareil, _UN_AN)] if faite.jeton_appareil else []
+    return Response(faite, cookies=connu)
 
 
 @post(

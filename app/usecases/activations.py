@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 from msgspec import convert
@@ -71,9 +72,11 @@ class Ouvreur:
         attendre = await tx.limites.depenser(self._regulateur.ouverture(jeton, client))
         return await tx.jetons.ouvrir(jeton, duree(jeton.usage, jeton.canal), DELAI_RENVOI, attendre, faits), attendre
 
-    async def avis(self, tx: Transaction, jeton: Jeton, faits: Mapping[str, str]) -> ActivationOuverte:
+    async def avis(
+        self, tx: Transaction, jeton: Jeton, faits: Mapping[str, str], prouve_le: datetime | None = None
+    ) -> ActivationOuverte:
         """A proof that goes with a warning: no limit may hold it back."""
-        return await tx.jetons.ouvrir(jeton, duree(jeton.usage, jeton.canal), DELAI_RENVOI, None, faits)
+        return await tx.jetons.ouvrir(jeton, duree(jeton.usage, jeton.canal), DELAI_RENVOI, None, faits, prouve_le)
 
     def jeton(self, compte_id: UUID, usage: Usage, canal: Canal, destination: str, id: UUID | None = None) -> Jeton:
         return Jeton(

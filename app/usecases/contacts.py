@@ -10,18 +10,19 @@ from msgspec import convert
 from app.usecases.activations import Ouvreur, pourquoi
 from app.usecases.appel import Appel, Rejeux
 from app.usecases.preuves import Preuves
+from app.usecases.reprise import reprendre
 from app.usecases.sessions import Sessions
-from domain.activation import DELAI_RENVOI, ENVOIS_MAX, ActivationVue, Jeton, masquer
+from domain.activation import CANAUX, DELAI_RENVOI, ENVOIS_MAX, ActivationVue, Jeton, masquer
 from domain.activite import Activite
 from domain.compte import CONTACT_DU_CANAL, ActivationOuverte, Contact
-from domain.erreurs import CodeIncorrect, ContactDejaVerifie, ContactInconnu, LienExpire, TropDeDemandes
+from domain.erreurs import CodeIncorrect, ContactDejaVerifie, ContactInconnu, DernierContact, LienExpire, TropDeDemandes
 from domain.inscription import vue_activation
 from domain.limites import Regulateur
 from domain.modification import DemandeContact, lire_contact
 from domain.moi import ContactVue, vue
 from domain.outils import Outils
 from domain.session import Porteur
-from domain.titulaire import ContactTenu, exiger_ecriture, exiger_recent, exiger_titulaire
+from domain.titulaire import Titulaire, exiger_ecriture, exiger_recent, exiger_titulaire
 from domain.transaction import EtatJeton, ReponseGardee, Store, Transaction
 
 
@@ -65,49 +66,60 @@ class Contacts:
             return reponse
 
     async def essayer(self, porteur: Porteur, id: UUID, code: str) -> ContactVue:
-        """The new contact takes the place of the old one, which is told."""
+        """The new contact takes the place of the old one, which is told. The same code again has the same answer (R49)."""
         async with self._store.transaction() as tx:
             exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
         essai = await self._preuves.essayer("contact", id, code, porteur.compte_id)
         if essai is None:
+            jeton = await self._preuves.reprendre("contact", id, code, porteur.compte_id)
+        else:
+            jeton, juste, restants = essai
+            if not juste:
+                raise CodeIncorrect(restants)
+        async with self._store.transaction() as tx:
+            titulaire = exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+            if jeton and await tx.jetons.depenser(id):
+                await self._remplacer(tx, titulaire, jeton)
+                titulaire = exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+        prouve = titulaire.contact(jeton.canal) if jeton else None
+        if jeton is None or prouve is None or prouve.valeur != jeton.destination or prouve.verifie_le is None:
             raise await self._pourquoi(porteur, id)
-        jeton, juste, restants = essai
-        if not juste:
-            raise CodeIncorrect(restants)
+        return next(c for c in vue(titulaire).contacts if c.nature == prouve.nature)
+
+    async def retirer_mobile(self, porteur: Porteur) -> None:
+        """Nothing to do where there is none. Refusals: `ReauthentificationRequise`, `DernierContact`."""
         async with self._store.transaction() as tx:
-            exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
-            if not await tx.jetons.depenser(id):
-                raise ContactInconnu
-            await self._remplacer(tx, jeton)
-            titulaire = exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
-        return next(c for c in vue(titulaire).contacts if c.nature == CONTACT_DU_CANAL[jeton.canal])
+            titulaire = exiger_recent(exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id)))
+            email = titulaire.contact("email")
+            if titulaire.contact("sms") is None:
+                return
+            if email is None or email.verifie_le is None:
+                raise DernierContact
+            await self._offrir_un_retour(tx, titulaire, {"canal": "sms"})
+            await tx.titulaires.retirer_mobile(titulaire.id)
+            await tx.registre.noter(titulaire.id, Activite(nature="contact_retire", details={"canal": "sms"}))
 
-    async def retablir(self, jeton: Jeton, etat: EtatJeton) -> None:
-        """The old address says it was not its holder: it comes back, and whoever changed it is out, password included.
+    async def retablir(self, jeton: Jeton) -> bool:
+        """Its destination says that they did not change a contact: they take the account back, and the password is disabled.
 
-        What was proven by that address before is proven again by its link; a password is then chosen through it.
+        What was proven by that address before is proven again by its link; a password is then chosen through it. False: done
+        before, by this very link. Refusal: `LienExpire`.
         """
+        compte = jeton.compte_id
         async with self._store.transaction() as tx:
-            if etat is not EtatJeton.OUVERT or not await tx.titulaires.verrouiller(jeton.compte_id):
-                raise LienExpire
-            if not await tx.jetons.depenser(jeton.id):
-                raise LienExpire
-            await tx.jetons.annuler_retours(jeton)
-            # Nothing they began goes on, the erasure of the account included: its way back went to an address of theirs.
-            await tx.jetons.annuler(jeton.compte_id, ["contact", "mot_de_passe", "annulation_effacement"])
-            await tx.titulaires.annuler_effacement(jeton.compte_id)
-            await tx.titulaires.remplacer_contact(jeton.compte_id, _contact(jeton))
-            await tx.titulaires.changer_mot_de_passe(jeton.compte_id, None)
-            await tx.sessions.terminer_toutes(jeton.compte_id, "contact_retabli")
-            await tx.registre.noter(jeton.compte_id, Activite(nature="contact_retabli", details=_details(jeton)))
-            await tx.avis.avertir(jeton.compte_id, "contact_retabli", partout=True)
-            if jeton.canal == "email":
-                # As a reset by this address would: a mobile that the intruder proved must not choose the password first, nor
-                # come back by a way of its own.
-                await tx.titulaires.demettre(jeton.compte_id, "sms")
-                await tx.jetons.annuler(jeton.compte_id, ["annulation_contact"], "sms")
-            suite = self._ouvreur.jeton(jeton.compte_id, "mot_de_passe", jeton.canal, jeton.destination)
-            await self._ouvreur.avis(tx, suite, {})
+            if not await tx.titulaires.verrouiller(compte) or not await tx.jetons.depenser(jeton.id):
+                return await _deja_suivi(tx, jeton)
+            depuis = await tx.jetons.prouve_le(jeton.id)
+            await tx.titulaires.remplacer_contact(compte, _contact(jeton), depuis)
+            await tx.registre.noter(compte, Activite(nature="contact_retabli", details=_details(jeton)))
+            await tx.avis.avertir(compte, "contact_retabli", partout=True, sauf=jeton.destination)
+            await reprendre(tx, compte, depuis, None, "contact_retabli")
+            # Nor does the erasure of the account go on: its way back went to an address of theirs.
+            await tx.jetons.annuler(compte, ["annulation_effacement"])
+            await tx.titulaires.annuler_effacement(compte)
+            suite = self._ouvreur.jeton(compte, "mot_de_passe", jeton.canal, jeton.destination)
+            await self._ouvreur.avis(tx, suite, {"suite": "contact_retabli"})
+        return True
 
     async def _ouvrir(self, tx: Transaction, jeton: Jeton, client: str) -> ActivationOuverte:
         """The live code of this very destination again; a new one for another."""
@@ -126,14 +138,19 @@ class Contacts:
             raise ContactInconnu
         return ouverte
 
-    async def _remplacer(self, tx: Transaction, jeton: Jeton) -> None:
-        ancien = await tx.titulaires.remplacer_contact(jeton.compte_id, _contact(jeton))
+    async def _remplacer(self, tx: Transaction, titulaire: Titulaire, jeton: Jeton) -> None:
         faits = {"canal": jeton.canal, "nouvelle": masquer(jeton.canal, jeton.destination)}
-        if ancien and _prouve_ailleurs(ancien, jeton):
-            retour = self._ouvreur.jeton(jeton.compte_id, "annulation_contact", jeton.canal, ancien.valeur)
-            await self._ouvreur.avis(tx, retour, faits)
-        await tx.registre.noter(jeton.compte_id, Activite(nature="contact_change", details=_details(jeton)))
-        await tx.avis.avertir(jeton.compte_id, "contact_change", faits, partout=True, sauf=jeton.destination)
+        await self._offrir_un_retour(tx, titulaire, faits, sauf=jeton.destination)
+        await tx.titulaires.remplacer_contact(titulaire.id, _contact(jeton))
+        await tx.registre.noter(titulaire.id, Activite(nature="contact_change", details=_details(jeton)))
+
+    async def _offrir_un_retour(self, tx: Transaction, titulaire: Titulaire, faits: dict[str, str], sauf: str = "") -> None:
+        """Whoever was proven is told, and given a way back: the one replaced, and the other, which an intruder is adding to."""
+        for canal in CANAUX:
+            contact = titulaire.contact(canal)
+            if contact and contact.joignable and contact.valeur != sauf:
+                retour = self._ouvreur.jeton(titulaire.id, "annulation_contact", canal, contact.valeur)
+                await self._ouvreur.avis(tx, retour, faits, contact.verifie_le)
 
     async def _pourquoi(self, porteur: Porteur, id: UUID) -> Exception:
         async with self._store.transaction() as tx:
@@ -146,10 +163,12 @@ class Contacts:
         return self._ouvreur.jeton(porteur.compte_id, "contact", demande.canal, valeur)
 
 
-def _prouve_ailleurs(ancien: ContactTenu, jeton: Jeton) -> bool:
-    """A number that receives no SMS cannot be told; an address that was never proven is nobody's to be told."""
-    joignable = ancien.nature == "email" or ancien.recoit_sms
-    return ancien.verifie_le is not None and ancien.valeur != jeton.destination and joignable
+async def _deja_suivi(tx: Transaction, jeton: Jeton) -> bool:
+    """A link followed twice, or an answer that was lost. Refusal: `LienExpire`."""
+    trouve = await tx.jetons.etat(jeton.id)
+    if trouve is None or trouve[1] is not EtatJeton.DEPENSE:
+        raise LienExpire
+    return False
 
 
 def _contact(jeton: Jeton) -> Contact:

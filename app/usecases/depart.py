@@ -21,7 +21,7 @@ from domain.moi import vue
 from domain.ports import Dossier, Systeme
 from domain.session import Porteur
 from domain.titulaire import Titulaire, exiger_recent, exiger_titulaire
-from domain.transaction import EtatJeton, Store, Transaction
+from domain.transaction import Store, Transaction
 
 # More than anybody's year holds; the feed itself is kept twelve months.
 _TOUT = 100_000
@@ -88,26 +88,29 @@ class Depart:
         """Each proven channel is sent its own way back."""
         for canal in CANAUX:
             contact = titulaire.contact(canal)
-            if contact and contact.verifie_le and (canal == "email" or contact.recoit_sms):
+            if contact and contact.joignable:
                 jeton = self._ouvreur.jeton(titulaire.id, "annulation_effacement", canal, contact.valeur)
                 await self._ouvreur.avis(tx, jeton, {"date": le.date().isoformat()})
 
     async def annuler(self, lien: str) -> Annulee:
         """The way back that a message carried. Refusals: `LienInvalide`, `LienExpire`."""
-        jeton, etat = await self._preuves.suivre(lien, "annulation_contact", "annulation_effacement")
+        jeton, _ = await self._preuves.suivre(lien, "annulation_contact", "annulation_effacement")
         if jeton.usage == "annulation_contact":
-            await self._contacts.retablir(jeton, etat)
-            return Annulee(objet="contact")
-        await self._rester(jeton, etat)
-        return Annulee(objet="effacement")
+            return Annulee(objet="contact", deja_annulee=not await self._contacts.retablir(jeton))
+        return Annulee(objet="effacement", deja_annulee=not await self._rester(jeton))
 
-    async def _rester(self, jeton: Jeton, etat: EtatJeton) -> None:
+    async def _rester(self, jeton: Jeton) -> bool:
+        """False: the account was kept already, by this link or by another contact's. Refusal: `LienExpire`."""
         compte: UUID = jeton.compte_id
         async with self._store.transaction() as tx:
-            if etat is not EtatJeton.OUVERT or not await tx.titulaires.verrouiller(compte):
+            if not await tx.titulaires.verrouiller(compte):
                 raise LienExpire
-            if not await tx.jetons.depenser(jeton.id) or not await tx.titulaires.annuler_effacement(compte):
-                raise LienExpire
+            if not await tx.jetons.depenser(jeton.id):
+                if await tx.titulaires.effacement_prevu(compte):
+                    raise LienExpire
+                return False
+            await tx.titulaires.annuler_effacement(compte)
             await tx.jetons.annuler(compte, ["annulation_effacement"])
             await tx.registre.noter(compte, Activite(nature="effacement_annule"))
             await tx.avis.avertir(compte, "effacement_annule", partout=True)
+        return True

@@ -259,7 +259,10 @@ class Federations:
     async def _entrer(
         self, tx: Transaction, compte: UUID, identite: IdentiteRecue, demande: DemandeEchange, appel: Appel
     ) -> ResultatSession:
-        creee = await self._sessions.ouvrir_pour(tx, compte, demande, appel)
+        # Its holder may be taking the account back at this instant: held, it is what it has become.
+        connue = await tx.passages.connue(identite.emetteur, identite.sub) if await tx.titulaires.verrouiller(compte) else None
+        entree = connue is not None and connue.compte_id == compte
+        creee = await self._sessions.ouvrir_pour(tx, compte, demande, appel) if entree else None
         if creee is None:
             raise CompteIndisponible
         await tx.passages.revoir(identite)

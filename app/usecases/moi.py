@@ -118,7 +118,7 @@ class Moi:
         neuve = await self._hacheur.hacher(demande.mot_de_passe)
         async with self._store.transaction() as tx:
             exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
-            if await tx.titulaires.empreinte_mdp(porteur.compte_id) != verifiee:
+            if (await tx.titulaires.empreinte_mdp(porteur.compte_id))[0] != verifiee:
                 raise MotDePasseIncorrect
             attendre = await tx.limites.depenser(self._regulateur.action("mot_de_passe", porteur.compte_id))
             if attendre is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from domain.activation import Jeton, Usage
+from domain.activation import REPRISE_PREUVE, Jeton, Usage
 from domain.erreurs import CodeExpire, LienExpire, LienInvalide
 from domain.jetons import CleRetiree, Trousseau, id_du_lien
 from domain.transaction import EtatJeton, Store
@@ -28,6 +28,15 @@ class Preuves:
             return jeton, self._trousseau.est_code(jeton, code), restants
         except CleRetiree:
             raise CodeExpire from None
+
+    async def reprendre(self, usage: Usage, id: UUID, code: str, compte_id: UUID | None = None) -> Jeton | None:
+        """The proof that this very code has just spent: the answer was lost, or two fingers tapped. Counted like any try."""
+        async with self._store.transaction() as tx:
+            jeton = await tx.jetons.compter_reprise(usage, id, REPRISE_PREUVE, compte_id)
+        try:
+            return jeton if jeton and self._trousseau.est_code(jeton, code) else None
+        except CleRetiree:
+            return None
 
     async def suivre(self, lien: str, *usages: Usage) -> tuple[Jeton, EtatJeton]:
         """The proof a link stands for, and how it stands. Refusals: `LienInvalide`, `LienExpire` (unknown, or its key gone)."""

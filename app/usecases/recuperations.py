@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 
 from msgspec import convert
 
 from app.usecases.activations import Ouvreur
 from app.usecases.appel import Appel, Rejeux
 from app.usecases.preuves import Preuves
+from app.usecases.reprise import reprendre
 from domain import identifiant, mot_de_passe
-from domain.activation import Canal, Jeton, masquer
+from domain.activation import REPRISE_PREUVE, Canal, Jeton, masquer
 from domain.activite import Activite
 from domain.erreurs import ChampsInvalides, CodeExpire, LienExpire, LienInvalide, RecuperationRefusee
 from domain.formulaire import ValeurInvalide
@@ -64,53 +66,89 @@ class Recuperations:
         return IdentifiantOublieDemande()
 
     async def confirmer(self, demande: ConfirmationRecuperation) -> Reinitialise:
-        """A new password, by a proof that is checked at this very step. Refusals: `RecuperationRefusee`, a password's."""
-        jeton = await self._prouver(demande)
+        """A new password, by a proof that is checked at this very step. The same proof and password again have the same answer.
+
+        Refusals: `RecuperationRefusee`, a password's.
+        """
+        jeton, ouverte = await self._prouver(demande)
+        epoque = await self._choisir(jeton, demande) if ouverte else None
+        if epoque is None:
+            epoque = await self._deja_choisi(jeton, demande)
+        # Whoever hammers the account meanwhile must not keep its holder out of it (R43).
+        appareil = self._trousseau.appareil(jeton.compte_id, epoque, self._systeme.nouvel_id())
+        return Reinitialise(jeton_appareil=None if demande.appareil_partage else appareil)
+
+    async def _choisir(self, jeton: Jeton, demande: ConfirmationRecuperation) -> int | None:
+        """The epoch of the new password; None when the proof has been spent meanwhile."""
         async with self._store.transaction() as tx:
             connus = await tx.titulaires.mots_connus(jeton.compte_id)
-        self._juger(demande.mot_de_passe, connus)
+        try:
+            self._juger(demande.mot_de_passe, connus)
+        except ChampsInvalides:
+            # The code was right: remarks on the password do not use it up.
+            if demande.code is not None:
+                async with self._store.transaction() as tx:
+                    await tx.jetons.rendre_essai(jeton.id)
+            raise
         neuve = await self._hacheur.hacher(demande.mot_de_passe)
         async with self._store.transaction() as tx:
-            if not await tx.titulaires.verrouiller(jeton.compte_id) or not await tx.jetons.depenser(jeton.id):
+            if not await tx.titulaires.verrouiller(jeton.compte_id):
                 raise RecuperationRefusee
-            await self._reinitialiser(tx, jeton, neuve)
-        # Whoever hammers the account meanwhile must not keep its holder out of it (R43).
-        return Reinitialise(jeton_appareil=self._trousseau.appareil(jeton.compte_id, self._systeme.nouvel_id()))
+            depuis = await tx.titulaires.prouve_le(jeton)
+            if depuis is not None and await tx.jetons.depenser(jeton.id):
+                return await self._reinitialiser(tx, jeton, depuis, neuve)
+            trouve = await tx.jetons.etat(jeton.id)
+            if trouve is None or trouve[1] is not EtatJeton.DEPENSE:
+                raise RecuperationRefusee
+            return None
 
-    async def _reinitialiser(self, tx: Transaction, jeton: Jeton, empreinte: str) -> None:
-        """Whoever was in is out, and nothing they had begun goes on (R61). The password's failures are forgotten (R43)."""
+    async def _reinitialiser(self, tx: Transaction, jeton: Jeton, depuis: datetime, empreinte: str) -> int:
+        """Whoever was in is out (R61). The password's failures are forgotten (R43)."""
         compte = jeton.compte_id
-        await tx.titulaires.changer_mot_de_passe(compte, empreinte)
-        await tx.sessions.terminer_toutes(compte, "reinitialisation")
-        await tx.jetons.annuler(compte, ["activation", "contact", "mot_de_passe"])
+        # Before anything is demoted: every contact that was proven is told.
         await tx.avis.avertir(compte, "mot_de_passe_reinitialise", partout=True)
-        if jeton.canal == "email":
-            # Whoever held the former password may have proven a telephone of theirs before the address's holder came (T01).
-            # The address itself is never demoted by an SMS: a number is the easier to steal.
-            await tx.titulaires.demettre(compte, "sms")
-            await tx.jetons.annuler(compte, ["annulation_contact"], "sms")
         details = {"canal": jeton.canal, "destination": masquer(jeton.canal, jeton.destination)}
         await tx.registre.noter(compte, Activite(nature="mot_de_passe_reinitialise", details=details))
         await tx.limites.rendre(self._regulateur.frein(compte, "", None), [])
+        return await reprendre(tx, compte, depuis, empreinte, "reinitialisation")
 
-    async def _prouver(self, demande: ConfirmationRecuperation) -> Jeton:
-        """One answer to whatever is not a live proof: unknown, wrong, spent, too old, tried too often."""
+    async def _deja_choisi(self, jeton: Jeton, demande: ConfirmationRecuperation) -> int:
+        """The answer was lost, or two fingers tapped: the epoch, for whoever presents the password that this proof has set.
+
+        A code's try is counted already; a link's is here, before anybody compares: it must not be a place to guess passwords.
+        """
+        async with self._store.transaction() as tx:
+            permis = demande.jeton is None or await tx.jetons.compter_reprise("mot_de_passe", jeton.id, REPRISE_PREUVE)
+            trouve = await tx.titulaires.empreinte_mdp(jeton.compte_id) if permis else None
+        if trouve is None or not (await self._hacheur.verifier(demande.mot_de_passe, trouve[0])).juste:
+            raise RecuperationRefusee
+        return trouve[1]
+
+    async def _prouver(self, demande: ConfirmationRecuperation) -> tuple[Jeton, bool]:
+        """The proof, and whether it is still to be spent.
+
+        One answer to whatever is neither live nor just spent: unknown, wrong, too old, tried too often.
+        """
         try:
             if demande.jeton is not None:
                 jeton, etat = await self._preuves.suivre(demande.jeton, "mot_de_passe")
-                juste = etat is EtatJeton.OUVERT
-            elif demande.id is not None and demande.code is not None:
-                essai = await self._preuves.essayer("mot_de_passe", demande.id, demande.code)
-                if essai is None:
+                if etat not in (EtatJeton.OUVERT, EtatJeton.DEPENSE):
                     raise RecuperationRefusee
-                jeton, juste, _ = essai
-            else:
+                return jeton, etat is EtatJeton.OUVERT
+            if demande.id is None or demande.code is None:
                 raise RecuperationRefusee
+            essai = await self._preuves.essayer("mot_de_passe", demande.id, demande.code)
         except (LienInvalide, LienExpire, CodeExpire):
             raise RecuperationRefusee from None
-        if not juste:
+        if essai is not None:
+            jeton, juste, _ = essai
+            if not juste:
+                raise RecuperationRefusee
+            return jeton, True
+        reprise = await self._preuves.reprendre("mot_de_passe", demande.id, demande.code)
+        if reprise is None:
             raise RecuperationRefusee
-        return jeton
+        return reprise, False
 
     async def _deposer(self, objet: Objet, saisie: str, canal: Canal | None, appel: Appel) -> RecuperationDemandee:
         async with self._rejeux.une_fois(appel, f"recuperation/{objet}", publique=True) as reservation:
@@ -147,17 +185,19 @@ class Recuperateur:
 
     async def tour(self) -> bool:
         """One request, if one waits. One that cannot be looked at is dropped: it must not keep the others waiting."""
+        demande = None
         try:
             async with self._store.transaction() as tx:
                 demande = await tx.recuperations.prendre()
-                if demande is None:
-                    return False
-                await self._traiter(tx, demande)
+                if demande is not None:
+                    await self._traiter(tx, demande)
         except (TypeError, ValueError, LookupError):
+            if demande is None:
+                raise
             _journal.exception("récupération fautive")
             async with self._store.transaction() as tx:
-                await tx.recuperations.ecarter()
-        return True
+                await tx.recuperations.ecarter(demande.id)
+        return demande is not None
 
     async def prochaine(self) -> float | None:
         """Seconds until the next request is due."""

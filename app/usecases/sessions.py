@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 
 from app.usecases.appel import Appel
 from domain import identifiant
+from domain.activation import CANAUX, DELAI_RENVOI, ENVOIS_MAX
 from domain.activite import Activite
 from domain.erreurs import (
     CompteNonActive,
@@ -40,14 +41,12 @@ from domain.session import (
     Presentation,
     Reauthentifiee,
     SessionCreee,
+    SessionNeuve,
     SessionOuverte,
     SessionsVue,
 )
 from domain.titulaire import exiger_titulaire
 from domain.transaction import NouvelleSession, Store, Transaction
-
-# Told to whoever tries a password from inside a session too often, in seconds.
-_PATIENCE = 60.0
 
 _journal = logging.getLogger("comptoir.securite")
 
@@ -98,8 +97,10 @@ class Sessions:
         if candidat.etat == "actif" and not candidat.effacement_prevu:
             ouverte = await self._connexions.ouvrir(nouvelle, verification.nouvelle)
         if candidat.etat == "en_attente":
-            raise CompteNonActive
+            secret = self._trousseau.secret_inscription(candidat.id)
+            raise CompteNonActive(inscription=str(candidat.id), secret=secret)
         if candidat.effacement_prevu:
+            await self._rappeler(candidat.id, appel.client)
             raise EffacementEnCours
         ouverte = ouverte or await self._a_nouveau(demande, nouvelle)
         if ouverte is None:
@@ -108,7 +109,19 @@ class Sessions:
         self._consigner("connexion", appel, candidat)
         return self._creee(ouverte, demande, appareil)
 
-    async def _a_nouveau(self, demande: DemandeSession, nouvelle: NouvelleSession) -> SessionOuverte | None:
+    async def _rappeler(self, compte: UUID, client: str) -> None:
+        """The way back from an erasure once more, by each channel that was given one: the message may be lost."""
+        async with self._store.transaction() as tx:
+            await tx.titulaires.verrouiller(compte)
+            for canal in CANAUX:
+                retour = await tx.jetons.ouvert(compte, "annulation_effacement", canal)
+                if retour is None or not retour.utilisable or retour.envois >= ENVOIS_MAX:
+                    continue
+                limites = self._regulateur.envoi_au_titulaire(canal, retour.jeton.destination, compte, client)
+                if await tx.limites.depenser(limites) is None:
+                    await tx.jetons.renvoyer(retour.jeton.id, DELAI_RENVOI)
+
+    async def _a_nouveau(self, demande: DemandeSession, nouvelle: NouvelleSession) -> SessionNeuve | None:
         """Another sign-in may have hashed the same password anew while this one was compared: once more, with what it left."""
         _, candidat = await self._chercher(demande.identifiant)
         if candidat is None or candidat.id != nouvelle.compte_id:
@@ -208,10 +221,10 @@ class Sessions:
         frein = self._regulateur.frein_session(porteur.session_id)
         async with self._store.transaction() as tx:
             exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
-            permis = frein is None or await tx.limites.freiner(frein)
-            empreinte = await tx.titulaires.empreinte_mdp(porteur.compte_id)
-        if not permis:
-            raise TropDeDemandes(_PATIENCE)
+            attendre = await tx.limites.attente(frein) if frein and not await tx.limites.freiner(frein) else None
+            empreinte, _ = await tx.titulaires.empreinte_mdp(porteur.compte_id)
+        if attendre is not None:
+            raise TropDeDemandes(attendre)
         verification = await self._hacheur.verifier(mot_de_passe, empreinte)
         if not verification.juste or empreinte is None:
             raise MotDePasseIncorrect
@@ -227,7 +240,7 @@ class Sessions:
         saisie, candidat = await self._chercher(demande.identifiant)
         appareil = None
         if candidat and demande.jeton_appareil:
-            appareil = self._trousseau.lire_appareil(candidat.id, demande.jeton_appareil)
+            appareil = self._trousseau.lire_appareil(candidat.id, candidat.epoque, demande.jeton_appareil)
         frein = self._regulateur.frein(candidat.id if candidat else None, saisie, appareil)
         # A device the account knows is held back by its own failures alone: what others do elsewhere is not its doing (R43).
         return _Essai(candidat, appareil, frein, [] if appareil else self._regulateur.connexion(client))
@@ -256,7 +269,7 @@ class Sessions:
             verifiee=verifiee,
         )
 
-    def _creee(self, ouverte: SessionOuverte, options: OptionsSession, appareil: UUID) -> SessionCreee:
+    def _creee(self, ouverte: SessionNeuve, options: OptionsSession, appareil: UUID) -> SessionCreee:
         jetons = self._jetons(ouverte, self._trousseau.rafraichissement(ouverte.id, 0))
         return SessionCreee(
             jeton_acces=jetons.jeton_acces,
@@ -266,7 +279,9 @@ class Sessions:
             session_expire_le=jetons.session_expire_le,
             session_fin_le=jetons.session_fin_le,
             rester_connecte=jetons.rester_connecte,
-            jeton_appareil=None if options.appareil_partage else self._trousseau.appareil(ouverte.compte_id, appareil),
+            jeton_appareil=None
+            if options.appareil_partage
+            else self._trousseau.appareil(ouverte.compte_id, ouverte.epoque, appareil),
         )
 
     def _jetons(self, session: SessionOuverte, rafraichissement: str) -> JetonsSession:

@@ -51,7 +51,6 @@ FAITS: dict[str, dict[str, str]] = {
     "inactivite": {"date": "2026-11-28"},
     "accord_parental": {"listes": "email,alertes"},
     "diffusion": {"listes": "email,alertes"},
-    "contact_change": {"canal": "email", "nouvelle": MASQUES["email"]},
     "identite_rattachee": {"fournisseur": "franceconnect"},
     "identite_detachee": {"fournisseur": "proconnect"},
 }
@@ -73,7 +72,7 @@ def lien(usage: str, canal: Canal = "email") -> str:
 
 
 def un_message(modele: Modele, canal: Canal, langue: Langue = "fr", **changements: Any) -> Message:
-    faits = {"nouvelle": MASQUES[canal]} if modele == "annulation_contact" else FAITS.get(modele, {})
+    faits = {"canal": canal, "nouvelle": MASQUES[canal]} if modele == "annulation_contact" else FAITS.get(modele, {})
     valeurs: dict[str, Any] = {
         "id": UUID(int=42),
         "compte_id": COMPTE,
@@ -296,7 +295,7 @@ def avec_choix(quoi: str, valeur: str) -> Rendu:
     changements: dict[str, dict[str, Any]] = {
         "identifiant": {"identifiant": valeur},
         "identifiants": {"identifiants": ("ines.dupont", valeur, "zoe")},
-        "nouvelle": {"faits": {"nouvelle": valeur}},
+        "nouvelle": {"faits": {"canal": "email", "nouvelle": valeur}},
     }
     return rendre(MODELE_DU_CHOIX[quoi], "email", **changements[quoi])
 
@@ -356,13 +355,36 @@ def test_the_lists_are_named_as_the_screen_names_them(modele: Modele) -> None:
 @pytest.mark.parametrize("langue", LANGUES)
 @pytest.mark.parametrize("canal", CANAUX)
 def test_a_change_of_contact_tells_which_and_to_what(canal: Canal, langue: Langue) -> None:
-    mots = {"fr": ("adresse électronique", "mobile"), "en": ("e-mail address", "mobile")}[langue]
-    for change, mot, autre in (("email", *mots), ("sms", *reversed(mots))):
+    mots = {
+        ("fr", "email"): ("adresse électronique", "numéro de mobile"), ("fr", "sms"): ("adresse électronique", "numéro"),
+        ("en", "email"): ("e-mail address", "mobile number"), ("en", "sms"): ("e-mail address", "number"),
+    }[langue, canal]  # fmt: skip
+    for change, mot in zip(("email", "sms"), mots, strict=True):
         faits = {"canal": change, "nouvelle": MASQUES[change]}
-        texte = rendre("contact_change", canal, langue, faits=faits).texte
-        assert mot in texte
-        assert autre not in texte
-        assert MASQUES[change].replace("•", "*" if canal == "sms" else "•") in texte
+        rendu = rendre("annulation_contact", canal, langue, faits=faits)
+        assert mot in rendu.texte
+        assert MASQUES[change].replace("•", "*" if canal == "sms" else "•") in rendu.texte
+        assert lien("annulation_contact", canal) in rendu.texte
+    retire = rendre("annulation_contact", canal, langue, faits={"canal": "sms"})
+    assert {"fr": "retiré", "en": "removed"}[langue] in retire.texte
+    assert lien("annulation_contact", canal) in retire.texte
+
+
+@pytest.mark.parametrize("langue", LANGUES)
+@pytest.mark.parametrize("canal", CANAUX)
+def test_what_follows_an_undone_change_is_a_link_and_does_not_say_that_nothing_has_changed(
+    canal: Canal, langue: Langue
+) -> None:
+    texte = rendre("mot_de_passe", canal, langue, faits={"suite": "contact_retabli"}).texte
+    assert lien("mot_de_passe", canal) in texte
+    assert TROUSSEAU.code(jeton("mot_de_passe", canal)) not in texte
+    assert not [
+        mot for mot in ("Rien n'a changé", "restera le même", "Nothing has changed", "will stay the same") if mot in texte
+    ]
+    assert {
+        "fr": "ne fonctionne plus" if canal == "email" else "désactivé",
+        "en": "no longer works" if canal == "email" else "disabled",
+    }[langue] in texte
 
 
 def test_a_forgotten_identifiant_brings_back_those_of_the_address_in_order() -> None:

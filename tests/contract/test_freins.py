@@ -126,6 +126,19 @@ async def test_the_twenty_sixth_passes_when_the_first_is_a_day_old_and_not_befor
     assert [await freiner(), await freiner()] == [True, False]
 
 
+async def test_the_wait_that_is_told_is_the_one_that_is_asked(freiner: Freiner, store: PgStore, horloge: Horloge) -> None:
+    """Through a whole day, the 24 hours of the twenty-sixth try included."""
+    for _ in range(5):
+        assert await freiner()
+    for _ in range(25):
+        async with store.transaction() as tx:
+            attente = timedelta(seconds=await tx.limites.attente(INES))
+        await horloge.mettre(horloge.instant + attente - INSTANT)
+        assert not await freiner()
+        await horloge.mettre(horloge.instant + INSTANT)
+        assert await freiner(), attente
+
+
 async def test_one_account_does_not_pay_for_another(freiner: Freiner) -> None:
     assert [await freiner(INES) for _ in range(6)][-1] is False
     assert [await freiner(YANN) for _ in range(6)] == [True] * 5 + [False]

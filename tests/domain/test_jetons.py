@@ -178,19 +178,22 @@ class TestRafraichissements:
 
 class TestAppareils:
     def test_are_known_again_by_one_account_alone(self) -> None:
-        jeton = TROUSSEAU.appareil(COMPTE, APPAREIL)
+        jeton = TROUSSEAU.appareil(COMPTE, 3, APPAREIL)
         assert re.fullmatch("[A-Za-z0-9_-]{64}", jeton)
-        assert TROUSSEAU.lire_appareil(COMPTE, jeton) == APPAREIL
-        assert TROUSSEAU.lire_appareil(UUID(int=99), jeton) is None
+        assert TROUSSEAU.lire_appareil(COMPTE, 3, jeton) == APPAREIL
+        assert TROUSSEAU.lire_appareil(UUID(int=99), 3, jeton) is None
+
+    def test_are_strangers_again_once_the_password_has_changed(self) -> None:
+        assert TROUSSEAU.lire_appareil(COMPTE, 4, TROUSSEAU.appareil(COMPTE, 3, APPAREIL)) is None
 
     def test_altered_anywhere_are_not_ours(self) -> None:
-        jeton = TROUSSEAU.appareil(COMPTE, APPAREIL)
-        assert not any(TROUSSEAU.lire_appareil(COMPTE, faux) for faux in _alterations(jeton))
+        jeton = TROUSSEAU.appareil(COMPTE, 3, APPAREIL)
+        assert not any(TROUSSEAU.lire_appareil(COMPTE, 3, faux) for faux in _alterations(jeton))
 
     def test_are_accepted_under_the_former_key_and_not_under_a_retired_one(self) -> None:
-        jeton = AVANT.appareil(COMPTE, APPAREIL)
-        assert ROTATION.lire_appareil(COMPTE, jeton) == APPAREIL
-        assert TROUSSEAU.lire_appareil(COMPTE, jeton) is None
+        jeton = AVANT.appareil(COMPTE, 3, APPAREIL)
+        assert ROTATION.lire_appareil(COMPTE, 3, jeton) == APPAREIL
+        assert TROUSSEAU.lire_appareil(COMPTE, 3, jeton) is None
 
 
 class TestDesinscriptions:
@@ -221,14 +224,14 @@ def test_what_is_made_for_one_use_opens_no_other() -> None:
     portes: dict[str, Callable[[str], object]] = {
         "secret": TROUSSEAU.lire_secret,
         "rafraichissement": TROUSSEAU.lire_rafraichissement,
-        "appareil": lambda recu: TROUSSEAU.lire_appareil(COMPTE, recu),
+        "appareil": lambda recu: TROUSSEAU.lire_appareil(COMPTE, 3, recu),
         "desinscription": lambda recu: TROUSSEAU.lire_desinscription(recu, "toutes"),
         "lien": lambda recu: TROUSSEAU.est_lien(jeton, recu),
     }
     cles = {
         "secret": TROUSSEAU.secret_inscription(COMPTE),
         "rafraichissement": TROUSSEAU.rafraichissement(COMPTE, 0),
-        "appareil": TROUSSEAU.appareil(COMPTE, COMPTE),
+        "appareil": TROUSSEAU.appareil(COMPTE, 3, COMPTE),
         "desinscription": TROUSSEAU.desinscription(COMPTE, "toutes"),
         "lien": TROUSSEAU.lien(jeton),
     }

@@ -31,6 +31,7 @@ SESSIONS = {
     "appareil_partage": (10 * MINUTE, HEURE),
 }
 ACCES, TOLERANCE, REPRISE, FRAICHEUR = 10 * MINUTE, 30 * SECONDE, 10 * SECONDE, 5 * MINUTE
+REPRISE_PREUVE = 10 * MINUTE
 INSCRIPTION, GRACE, QUARANTAINE = 7 * JOUR, 7 * JOUR, 730 * JOUR
 OK: Reponse = (200, None)
 
@@ -38,7 +39,11 @@ OK: Reponse = (200, None)
 @dataclass(eq=False)
 class Contact:
     valeur: str
-    verifie: bool = False
+    verifie_le: datetime | None = None
+
+    @property
+    def verifie(self) -> bool:
+        return self.verifie_le is not None
 
 
 @dataclass(eq=False)
@@ -68,7 +73,10 @@ class Compte:
 
 @dataclass(eq=False)
 class Preuve:
-    """A one-time proof. `id`, `code`, `lien`: as the API and the messages told them."""
+    """A one-time proof. `id`, `code`, `lien`: as the API and the messages told them.
+
+    `prouve_le`: since when the destination of a way back was proven. `sans_code`: its message shows the link alone.
+    """
 
     compte: Compte
     usage: Usage
@@ -78,6 +86,9 @@ class Preuve:
     essais: int = 0
     envois: int = 1
     sort: Literal["ouverte", "depensee", "remplacee", "oubliee"] = "ouverte"
+    depense_le: datetime | None = None
+    prouve_le: datetime | None = None
+    sans_code: bool = False
     id: str = ""
     code: str = ""
     lien: str = ""
@@ -285,22 +296,27 @@ class Modele:
         if not self._compter(preuve, "contact", compte):
             if preuve.sort == "oubliee" or preuve.compte is not compte or preuve.usage != "contact":
                 return 404, "contact_inconnu"
-            return self._pourquoi(preuve)
+            encore = self._reprendre(preuve, "contact") and juste and self._tenu(preuve)
+            return OK if encore else self._pourquoi(preuve)
         if not juste:
             return 422, "code_incorrect"
-        preuve.sort = "depensee"
-        ancien = compte.contacts[preuve.canal]
-        compte.contacts[preuve.canal] = Contact(preuve.destination, verifie=True)
-        if ancien.verifie and ancien.valeur != preuve.destination:
-            self._ouvrir(compte, "annulation_contact", preuve.canal, ancien.valeur)
+        self._depenser(preuve)
+        # Whoever is proven is given a way back: the one replaced, and the other.
+        for canal, contact in compte.contacts.items():
+            if contact.verifie and contact.valeur != preuve.destination:
+                self._ouvrir(compte, "annulation_contact", canal, contact.valeur).prouve_le = contact.verifie_le
+        compte.contacts[preuve.canal] = Contact(preuve.destination, self.instant)
         return OK
 
     def annuler(self, preuve: Preuve) -> Reponse:
-        """The way back that a message carried: to a former contact, or from an erasure asked for."""
+        """The way back that a message carried: to a former contact, or from an erasure asked for. Twice is told calmly."""
         compte = preuve.compte
         if not self.ouverte(preuve) or compte.etat != "actif":
-            return 410, "lien_expire"
-        preuve.sort = "depensee"
+            gardee = preuve.sort != "oubliee" and compte.vivant and preuve.usage == "annulation_effacement"
+            return (
+                OK if gardee or (preuve.sort == "depensee" and preuve.usage == "annulation_contact") else (410, "lien_expire")
+            )
+        self._depenser(preuve)
         if preuve.usage == "annulation_contact":
             self._retablir(preuve)
         # Whoever took the account over is out, and what they had asked for goes with them.
@@ -309,16 +325,10 @@ class Modele:
         return OK
 
     def _retablir(self, preuve: Preuve) -> None:
-        compte = preuve.compte
-        for autre in self.preuves[self.preuves.index(preuve) + 1 :]:
-            if (autre.compte, autre.usage, autre.canal, autre.sort) == (compte, preuve.usage, preuve.canal, "ouverte"):
-                autre.sort = "remplacee"
-        self._remplacer(compte, "contact", "mot_de_passe")
-        compte.contacts[preuve.canal] = Contact(preuve.destination, verifie=True)
-        compte.mot_de_passe, compte.secret_depense = None, True
-        self._deconnecter(compte)
-        self._demettre_mobile(preuve)
-        self._ouvrir(compte, "mot_de_passe", preuve.canal, preuve.destination)
+        assert preuve.prouve_le
+        preuve.compte.contacts[preuve.canal] = Contact(preuve.destination, preuve.prouve_le)
+        self._reprendre_le_compte(preuve.compte, preuve.prouve_le, None)
+        self._ouvrir(preuve.compte, "mot_de_passe", preuve.canal, preuve.destination).sans_code = True
 
     # Getting back in
 
@@ -336,20 +346,27 @@ class Modele:
     def reinitialiser(self, preuve: Preuve, neuf: str, *, par_code: bool, juste: bool) -> Reponse:
         compte = preuve.compte
         bonne = self._compter(preuve, "mot_de_passe", compte) if par_code else self.ouverte(preuve)
-        if not bonne or not juste or preuve.usage != "mot_de_passe" or compte.etat != "actif":
+        if not bonne and self._reprendre(preuve, "mot_de_passe") and juste and compte.mot_de_passe == neuf:
+            return OK
+        depuis = compte.contacts[preuve.canal].verifie_le if self._tenu(preuve) else None
+        if not bonne or not juste or preuve.usage != "mot_de_passe" or compte.etat != "actif" or depuis is None:
             return 422, "recuperation_refusee"
-        preuve.sort = "depensee"
-        compte.mot_de_passe, compte.secret_depense = neuf, True
-        self._deconnecter(compte)
-        self._remplacer(compte, "activation", "contact", "mot_de_passe")
-        self._demettre_mobile(preuve)
+        self._depenser(preuve)
+        self._reprendre_le_compte(compte, depuis, neuf)
         return OK
 
-    def _demettre_mobile(self, preuve: Preuve) -> None:
-        """The holder of the address trusts no telephone that was proven before they came back; not the other way round."""
-        if preuve.canal == "email":
-            preuve.compte.contacts["sms"].verifie = False
-            self._remplacer(preuve.compte, "annulation_contact", canal="sms")
+    def _reprendre_le_compte(self, compte: Compte, depuis: datetime, mot_de_passe: str | None) -> None:
+        """The oldest proof has the last word: what was proven after it counts no more, nor do the ways back to that."""
+        compte.mot_de_passe, compte.secret_depense = mot_de_passe, True
+        self._deconnecter(compte)
+        self._remplacer(compte, "activation", "contact", "mot_de_passe")
+        for preuve in self.preuves:
+            ouverte = (preuve.compte, preuve.usage, preuve.sort) == (compte, "annulation_contact", "ouverte")
+            if ouverte and preuve.prouve_le and preuve.prouve_le >= depuis:
+                preuve.sort = "remplacee"
+        for contact in compte.contacts.values():
+            if contact.verifie_le and contact.verifie_le > depuis:
+                contact.verifie_le = None
 
     # Rights
 
@@ -484,9 +501,9 @@ class Modele:
     def _activer(self, preuve: Preuve) -> None:
         compte = preuve.compte
         self._remplacer(compte, "activation")
-        preuve.sort = "depensee"
+        self._depenser(preuve)
         compte.etat, compte.vu_le = "actif", self.instant.date()
-        compte.contacts[preuve.canal].verifie = True
+        compte.contacts[preuve.canal].verifie_le = self.instant
 
     def _ouvrir(self, compte: Compte, usage: Usage, canal: str, destination: str) -> Preuve:
         expire_le = self.instant + DUREES[usage][canal]
@@ -515,6 +532,22 @@ class Modele:
             return False
         preuve.essais += 1
         return True
+
+    def _reprendre(self, preuve: Preuve, usage: str) -> bool:
+        """Whether a proof just spent may be presented again: its answer was lost. Counted with its tries."""
+        recente = preuve.depense_le and preuve.depense_le > self.instant - REPRISE_PREUVE
+        if preuve.usage != usage or preuve.sort != "depensee" or not recente or preuve.essais >= 5:
+            return False
+        preuve.essais += 1
+        return True
+
+    def _depenser(self, preuve: Preuve) -> None:
+        preuve.sort, preuve.depense_le = "depensee", self.instant
+
+    def _tenu(self, preuve: Preuve) -> bool:
+        """Whether its destination is a proven contact of the account."""
+        contact = preuve.compte.contacts[preuve.canal]
+        return contact.verifie and contact.valeur == preuve.destination
 
     def _pourquoi(self, preuve: Preuve) -> Reponse:
         if preuve.sort != "ouverte":

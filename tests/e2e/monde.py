@@ -206,7 +206,7 @@ class Monde(RuleBasedStateMachine):
         preuve.id = str(ligne["jeton_id"])
         codes = re.findall(r"(?<!\d)\d{6}(?!\d)", message.texte)
         lien = re.search(r"/(?:activation|mot-de-passe|annulation)#([\w-]+)", message.texte)
-        if preuve.usage in ("activation", "contact", "mot_de_passe"):
+        if preuve.usage in ("activation", "contact", "mot_de_passe") and not preuve.sans_code:
             assert preuve.code in ("", codes[-1]), "the same proof, the same code"
             preuve.code = codes[-1]
         preuve.lien = lien[1] if lien else ""
@@ -310,7 +310,7 @@ class Monde(RuleBasedStateMachine):
                 self._acces_concordent(session.acces)
         for preuve in list(self.modele.preuves):
             if preuve.lien and not self.modele.ouverte(preuve) and preuve.usage.startswith("annulation"):
-                verdict((410, "lien_expire"), self.appeler("POST", "/v1/annulations", {"jeton": preuve.lien}))
+                verdict(self.modele.annuler(preuve), self.appeler("POST", "/v1/annulations", {"jeton": preuve.lien}))
         for compte in self.modele.comptes:
             for mot in MOTS_DE_PASSE:
                 self._connecter(compte.identifiant, mot, "ordinaire")

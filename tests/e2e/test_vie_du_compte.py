@@ -304,8 +304,8 @@ class Vie(Monde):
         self._reinitialiser(parmi(self.preuves("mot_de_passe"), n, self.modele.ouverte), moyen, neuf)
 
     def _reinitialiser(self, preuve: Preuve, moyen: str, neuf: str) -> None:
-        par_code = moyen != "lien" or not preuve.lien
-        attendue = self.modele.reinitialiser(preuve, neuf, par_code=par_code, juste=moyen != "faux")
+        par_code = bool(preuve.code) and (moyen != "lien" or not preuve.lien)
+        attendue = self.modele.reinitialiser(preuve, neuf, par_code=par_code, juste=not par_code or moyen != "faux")
         moyens = {"id": preuve.id, "code": un_code(preuve, moyen != "faux")} if par_code else {"jeton": preuve.lien}
         demande = moyens | {"mot_de_passe": neuf}
         verdict(attendue, self.appeler("POST", "/v1/recuperations/mot-de-passe/confirmations", demande))
@@ -489,8 +489,10 @@ def test_whoever_takes_an_address_away_and_asks_for_an_erasure_is_undone_of_both
 def test_whoever_proved_a_telephone_has_no_way_back_once_the_address_is_given_back(vie: Vie) -> None:
     vie.demander_contact(1, "sms", 1, "juste", "prouver")
     vie.tout_concorde()
-    [par_sms] = vie.preuves("annulation_contact")
-    vie.demander_contact(1, "email", 0, "juste", "defaire")
+    [par_sms] = [p for p in vie.preuves("annulation_contact") if p.canal == "sms"]
+    vie.demander_contact(1, "email", 0, "juste", "prouver")
+    vie.tout_concorde()
+    vie._annuler(next(p for p in vie.preuves("annulation_contact") if p.canal == "email"))
     vie.tout_concorde()
     assert (par_sms.canal, par_sms.sort) == ("sms", "remplacee")
     vie._annuler(par_sms)

@@ -214,11 +214,14 @@ async def test_from_either_contact_one_stays_after_all(service: Service) -> None
         liens = {contact: await service.lien(contact, "annulation") for contact in (EMAIL, MOBILE)}
         avant = await service.messages()
         reponse = await annuler(service, liens[par])
-        assert (reponse.status_code, reponse.json()) == (200, {"objet": "effacement"})
+        assert (reponse.status_code, reponse.json()) == (200, {"objet": "effacement", "deja_annulee": False})
         avis = [m for m in await service.messages() if m not in avant]
         assert sorted(m.destination for m in avis if m.objet.endswith("conservé")) == [MOBILE, EMAIL]
+        # The same link again, or the other contact's, is told calmly that the account is kept.
         for lien in liens.values():
-            assert refus(await annuler(service, lien)) == (410, "lien_expire")
+            encore = await annuler(service, lien)
+            assert (encore.status_code, encore.json()) == (200, {"objet": "effacement", "deja_annulee": True})
+        assert len([m for m in await service.messages() if m.objet.endswith("conservé") and m not in avant]) == 2
         # The sessions are not brought back: one signs in again.
         assert refus(await service.appeler(session, "GET", "/v1/moi")) == (401, "session_finie")
         session = await service.connecte("ines.dupont", MOT_DE_PASSE)
@@ -236,6 +239,23 @@ async def test_one_may_ask_again_after_having_stayed_and_the_former_link_undoes_
     assert refus(await annuler(service, premier)) == (410, "lien_expire")
     assert refus(await service.connecter("ines.dupont", MOT_DE_PASSE)) == (403, "effacement_en_cours")
     assert (await annuler(service, await service.lien(EMAIL, "annulation"))).status_code == 200
+
+
+async def test_whoever_lost_the_way_back_is_sent_it_again_by_signing_in(service_limite: Service) -> None:
+    session = await service_limite.entre(une_demande())
+    await service_limite.avancer(timedelta(minutes=2))
+    await effacer(service_limite, await service_limite.connecte("ines.dupont", MOT_DE_PASSE))
+    premier = await service_limite.lien(EMAIL, "annulation")
+    avant = len(await service_limite.messages(EMAIL))
+    assert refus(await service_limite.appeler(session, "GET", "/v1/moi")) == (401, "session_finie")
+    for minutes, envoyes in ((2, 1), (0, 1), (2, 2)):
+        await service_limite.avancer(timedelta(minutes=minutes))
+        assert (await service_limite.connecter("ines.dupont", "faux")).status_code == 401
+        assert refus(await service_limite.connecter("ines.dupont", MOT_DE_PASSE)) == (403, "effacement_en_cours")
+        # At the pace of any message, and the very same link.
+        assert len(await service_limite.messages(EMAIL)) == avant + envoyes
+    assert await service_limite.lien(EMAIL, "annulation") == premier
+    assert (await annuler(service_limite, premier)).status_code == 200
 
 
 async def test_leaving_and_staying_is_done_three_times_a_day(service_limite: Service) -> None:

@@ -319,7 +319,9 @@ async def test_the_current_password_is_not_guessed_from_a_session_and_nobody_els
         (5, "POST", "/v1/moi/contacts", {"mot_de_passe": "faux", "canal": "email", "valeur": "nouvelle@exemple.fr"}),
     ):
         assert refus(await service.appeler(session, methode, chemin, corps)) == (401, "mot_de_passe_incorrect"), n
-    assert refus(await changer_mot_de_passe(service, session, MOT_DE_PASSE, NEUF)) == (429, "trop_de_demandes")
+    freine = await changer_mot_de_passe(service, session, MOT_DE_PASSE, NEUF)
+    assert refus(freine) == (429, "trop_de_demandes")
+    assert int(freine.headers["retry-after"]) <= 61
     # The account's other sessions, and its sign-ins, are not held back.
     assert (await changer_mot_de_passe(service, ailleurs, MOT_DE_PASSE, NEUF)).status_code == 204
     assert (await service.connecter("ines.dupont", NEUF)).status_code == 201
@@ -458,6 +460,14 @@ async def test_the_feed_tells_a_whole_life_newest_first(service: Service) -> Non
     contact = next(ligne for ligne in lignes if ligne["nature"] == "contact_change")
     assert contact["details"] == {"canal": "email", "destination": "n•••@exemple.fr"}
     assert not [secret for secret in (EMAIL, "nouvelle@", MOBILE, MOT_DE_PASSE, NEUF) if secret in str(lignes)]
+
+
+async def test_the_feed_says_which_fields_were_changed(service: Service) -> None:
+    session = await service.entre(une_demande())
+    profil = {"type": "citoyen", "prenom": "Inès", "nom_usage": "Martin"}
+    await modifier(service, session, {"profil": profil, "langue": "en", "telephone_fixe": None})
+    ligne = (await fil(service, session))["activites"][0]
+    assert ligne["details"] == {"champs": ["nom_usage", "telephone_fixe", "langue"]}
 
 
 async def test_a_line_is_found_by_the_reference_that_a_person_quotes(service: Service) -> None:

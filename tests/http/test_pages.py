@@ -131,9 +131,16 @@ async def test_the_pages_of_links_share_one_style(service: Service) -> None:
     assert len(styles) == 1
 
 
+async def test_the_browser_that_resets_keeps_what_it_will_be_known_by(service: Service) -> None:
+    [script] = _Page((await service.http.get("/mot-de-passe")).text).blocs["script"]
+    # Omitted, the cookie of the answer would be thrown away: whoever hammers the account would keep its holder out.
+    assert 'credentials: "same-origin"' in script
+    assert "appareil_partage: partage.checked" in script
+
+
 async def test_the_password_field_is_one_that_browsers_and_their_keepers_know(service: Service) -> None:
     page = _Page((await service.http.get("/mot-de-passe")).text)
-    [champ] = [attributs for tag, attributs in page.balises if tag == "input"]
+    [champ] = [attributs for tag, attributs in page.balises if tag == "input" and attributs["type"] != "checkbox"]
     assert (champ["type"], champ["autocomplete"]) == ("password", "new-password")
     assert "maxlength" not in champ
     assert champ["id"] in page.attributs("for", "label")

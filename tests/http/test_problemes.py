@@ -33,6 +33,7 @@ DANGERS = {
 }
 # Refusals that say more than their code.
 PRECIS: dict[type[Refus], Refus] = {
+    erreurs.CompteNonActive: erreurs.CompteNonActive(inscription="…", secret="…"),
     erreurs.ChampsInvalides: erreurs.ChampsInvalides([erreurs.ErreurChamp(pointer="/email", code="requis")]),
     erreurs.DocumentPerime: erreurs.DocumentPerime("cgu", "2026-11"),
     erreurs.IdentifiantIndisponible: erreurs.IdentifiantIndisponible(["ines.dupont2"]),

@@ -212,8 +212,8 @@ async def _effacer(service: Service, session: Corps) -> None:
 
 @pytest.mark.parametrize(
     ("entre_temps", "refusee"),
-    [(_se_deconnecter, FINIE), (_partout, FINIE), (_changer_le_mot_de_passe, FINIE), (_reinitialiser, FINIE),
-     (_suspendre, FINIE), (_quitter, FINIE), (_effacer, (422, "code_echange_invalide"))],
+    [(_se_deconnecter, FINIE), (_partout, FINIE), (_changer_le_mot_de_passe, FINIE), (_suspendre, FINIE),
+     (_quitter, FINIE), (_reinitialiser, (422, "code_echange_invalide")), (_effacer, (422, "code_echange_invalide"))],
     ids=lambda v: getattr(v, "__name__", ""),
 )  # fmt: skip
 async def test_a_proof_does_not_outlive_the_session_that_gave_it(
@@ -343,3 +343,59 @@ async def test_another_birth_resembles_nobody(federe: Service, monkeypatch: pyte
     await federe.adherer()
     change_d_etat_civil(monkeypatch, **revendications)
     assert (await federe.passer("connexion", "changé"))["type"] == "inscription"
+
+
+# Taking the account back
+
+
+async def recuperer(service: Service) -> None:
+    await service.recuperer("ines.dupont", "email")
+    assert (await service.reinitialiser(NEUF, jeton=await service.lien(EMAIL, "mot-de-passe"))).status_code == 200
+
+
+async def retablir(service: Service) -> None:
+    """The address that was replaced takes the account back."""
+    jeton = await service.lien(EMAIL, "annulation")
+    assert (await service.http.post("/v1/annulations", json={"jeton": jeton})).status_code == 200
+    assert (await service.reinitialiser(NEUF, jeton=await service.lien(EMAIL, "mot-de-passe"))).status_code == 200
+
+
+@pytest.mark.parametrize("reprendre", [recuperer, retablir])
+async def test_an_identity_attached_since_goes_with_whoever_attached_it(
+    federe: Service, reprendre: Callable[[Service], Awaitable[None]]
+) -> None:
+    intrus = await federe.entre(une_demande())
+    await rattache(federe, intrus)
+    if reprendre is retablir:
+        await federe.prouver(intrus, "email", "intrus@exemple.fr")
+    depart, retour = await federe.chez_le_fournisseur("rattachement", session=intrus), await pret(federe, intrus)
+    await reprendre(federe)
+
+    assert (await federe.passer("connexion"))["type"] == "inscription"
+    assert (await federe.http.get(depart)).status_code == 404
+    assert refus(await federe.echanger(retour)) == (422, "code_echange_invalide")
+    session = await federe.connecte("ines.dupont", NEUF)
+    moi = await federe.moi(session)
+    assert moi["identites"] == []
+    # Nothing is certified, nor locked, any more by an identity that is not there.
+    assert not [p for p in moi["provenances"].values() if p["verrouille"] or p["verifie"]]
+    assert ("identite_detachee", "franceconnect") in await fil(federe, session)
+    assert [m for m in await federe.messages(EMAIL) if "a été détachée" in m.texte]
+
+
+async def test_the_identity_of_the_sign_up_stays(federe: Service) -> None:
+    await federe.adherer(email=EMAIL, identifiant="ines.dupont")
+    await recuperer(federe)
+    moi = await federe.moi(await entre_par(federe))
+    assert [i["fournisseur"] for i in moi["identites"]] == ["franceconnect"]
+    assert moi["provenances"]["/profil/prenom"] == CERTIFIE
+
+
+async def test_entering_by_an_identity_while_the_account_is_taken_back_opens_nothing(federe: Service) -> None:
+    intrus = await federe.entre(une_demande())
+    await rattache(federe, intrus)
+    await federe.recuperer("ines.dupont", "email")
+    jeton = await federe.lien(EMAIL, "mot-de-passe")
+    codes = [(await federe.revenir(await federe.chez_le_fournisseur("connexion")))["code"] for _ in range(6)]
+    await asyncio.gather(federe.reinitialiser(NEUF, jeton=jeton), *(federe.echanger(code) for code in codes))
+    assert await federe.sql.fetchval("select count(*) from sessions where terminee_le is null") == 0

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from msgspec import structs
 
+from adapters.postgres.recuperations import PgFileRecuperations
 from app.settings import Settings
 from tests.builders import MOT_DE_PASSE, une_association, une_demande
 from tests.service import Service, champs_fautifs, porteur, publier, refus
@@ -504,3 +505,132 @@ async def test_messages_are_in_the_person_s_language_not_in_that_of_whoever_asks
     objets = {m.objet for m in await service.messages(EMAIL)}
     assert len(objets) == 4
     assert not [objet for objet in objets if "mot de passe" in objet or "identifiant" in objet]
+
+
+async def test_an_address_added_by_an_intruder_never_takes_the_mobile_of_who_activated_by_sms(service: Service) -> None:
+    await service.actif(une_demande(email="autre@exemple.fr"), "sms")
+    intrus = await service.connecte("ines.dupont", MOT_DE_PASSE)
+    await service.prouver(intrus, "email", EMAIL)
+    await service.recuperer(EMAIL)
+    assert (await service.reinitialiser(AUTRE, jeton=await service.lien(EMAIL, "mot-de-passe"))).status_code == 200
+    # The holder is told, by the older proof comes back, and the younger one counts no more.
+    assert any("mot de passe" in m.texte for m in await service.messages(MOBILE))
+    id = await service.recuperer("ines.dupont", "sms")
+    assert (await service.reinitialiser(NEUF, id=id, code=await service.code(MOBILE))).status_code == 200
+    avant = await preuves(service)
+    await service.recuperer("ines.dupont", "email")
+    await service.recuperer(EMAIL)
+    assert await preuves(service) == avant
+    assert await ouvre(service, NEUF)
+    assert not await ouvre(service, AUTRE)
+
+
+async def test_the_same_reset_again_has_the_same_answer_for_ten_minutes_and_guesses_nothing(service: Service) -> None:
+    await a(service, 0)
+    await service.actif(une_demande())
+    for preuve in ("lien", "code"):
+        id = await service.recuperer("ines.dupont")
+        lien, code = await service.lien(EMAIL, "mot-de-passe"), await service.code(EMAIL)
+        recu: dict[str, str] = {"jeton": lien} if preuve == "lien" else {"id": id, "code": code}
+        neuf = NEUF + preuve
+        assert (await service.reinitialiser(neuf, **recu)).status_code == 200
+        session = await service.connecte("ines.dupont", neuf)
+        encore = await service.reinitialiser(neuf, **recu)
+        assert encore.status_code == 200
+        assert (await service.connecter("ines.dupont", neuf, jeton_appareil=encore.json()["jeton_appareil"])).status_code == 201
+        # Nothing is done twice: whoever has come in since stays.
+        assert (await service.appeler(session, "GET", "/v1/moi")).status_code == 200
+        # Another password is not told from a dead proof, and five tries are all there are.
+        for _ in range(5):
+            assert refus(await service.reinitialiser(AUTRE, **recu)) == REFUSEE
+        assert refus(await service.reinitialiser(neuf, **recu)) == REFUSEE
+    id = await service.recuperer("ines.dupont")
+    lien = await service.lien(EMAIL, "mot-de-passe")
+    assert (await service.reinitialiser(NEUF, jeton=lien)).status_code == 200
+    await a(service, 600)
+    assert refus(await service.reinitialiser(NEUF, jeton=lien)) == REFUSEE
+    assert await service.sql.fetchval("select count(*) from activites where nature = 'mot_de_passe_reinitialise'") == 3
+
+
+async def test_eight_times_the_same_reset_at_once_is_one_reset(service: Service) -> None:
+    await service.actif(une_demande())
+    await service.recuperer("ines.dupont")
+    lien = await service.lien(EMAIL, "mot-de-passe")
+    reponses = await asyncio.gather(*(service.reinitialiser(NEUF, jeton=lien) for _ in range(6)))
+    assert [r.status_code for r in reponses] == [200] * 6
+    assert await service.sql.fetchval("select count(*) from activites where nature = 'mot_de_passe_reinitialise'") == 1
+
+
+async def test_remarks_on_the_password_do_not_use_up_a_code_that_was_right(service: Service) -> None:
+    await service.actif(une_demande())
+    id = await service.recuperer("ines.dupont")
+    code = await service.code(EMAIL)
+    for _ in range(6):
+        assert champs_fautifs(await service.reinitialiser("Ines.Dupont75", id=id, code=code))
+    assert (await service.reinitialiser(NEUF, id=id, code=code)).status_code == 200
+
+
+async def test_a_proof_sent_to_a_contact_that_was_replaced_since_resets_nothing(service: Service) -> None:
+    session = await service.entre(une_demande())
+    id = await service.recuperer("ines.dupont")
+    lien, code = await service.lien(EMAIL, "mot-de-passe"), await service.code(EMAIL)
+    await service.prouver(session, "email", "nouvelle@exemple.fr")
+    assert refus(await service.reinitialiser(NEUF, jeton=lien)) == REFUSEE
+    assert refus(await service.reinitialiser(MOT_DE_PASSE, id=id, code=code)) == REFUSEE
+    assert (await service.appeler(session, "GET", "/v1/moi")).status_code == 200
+
+
+async def test_a_shared_computer_is_not_remembered_by_a_reset(service: Service) -> None:
+    await service.actif(une_demande())
+    for partage in (True, False):
+        await service.recuperer("ines.dupont")
+        lien = await service.lien(EMAIL, "mot-de-passe")
+        reponse = await service.reinitialiser(NEUF, jeton=lien, appareil_partage=partage)
+        assert (reponse.json()["jeton_appareil"] is None) is partage
+        assert ("set-cookie" in reponse.headers) is not partage
+
+
+async def test_devices_known_before_another_password_are_strangers_after_it(service_limite: Service) -> None:
+    await a(service_limite, 0)
+    await service_limite.actif(une_demande())
+    connus = [(await service_limite.connecte("ines.dupont", MOT_DE_PASSE))["jeton_appareil"] for _ in range(2)]
+    await a(service_limite, 3600)
+    await service_limite.recuperer("ines.dupont")
+    lien = await service_limite.lien(EMAIL, "mot-de-passe")
+    neuf = (await service_limite.reinitialiser(NEUF, jeton=lien)).json()["jeton_appareil"]
+    # All guess on the same count, the account's, whichever token of before they show.
+    for n in range(5):
+        faux = await service_limite.connecter("ines.dupont", "Faux!44rivage", jeton_appareil=connus[n % 2])
+        assert faux.status_code == 401
+    for connu in connus:
+        assert (await service_limite.connecter("ines.dupont", NEUF, jeton_appareil=connu)).status_code == 401
+    session = await service_limite.connecter("ines.dupont", NEUF, jeton_appareil=neuf)
+    assert session.status_code == 201
+    # Changed from inside a session, it is the same.
+    corps = {"mot_de_passe_actuel": NEUF, "mot_de_passe": AUTRE}
+    assert (await service_limite.appeler(session.json(), "PUT", "/v1/moi/mot-de-passe", corps)).status_code == 204
+    for _ in range(6):
+        await service_limite.connecter("ines.dupont", "Faux!44rivage")
+    assert (await service_limite.connecter("ines.dupont", AUTRE, jeton_appareil=neuf)).status_code == 401
+
+
+async def test_a_request_that_cannot_be_looked_at_is_dropped_alone(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    for nom in ("premiere", "seconde"):
+        await service.actif(une_demande(identifiant=nom, email=f"{nom}@exemple.fr"))
+    await demander(service, "premiere")
+    cherche = PgFileRecuperations.par_identifiant
+
+    async def fautif(file: PgFileRecuperations, identifiant: str) -> Any:
+        if identifiant == "premiere":
+            # Another request becomes the first one due while this one fails.
+            await service.sql.execute(
+                "update recuperations set a_partir_de = a_partir_de - interval '1 hour' where saisie = 'seconde'"
+            )
+            raise ValueError
+        return await cherche(file, identifiant)
+
+    monkeypatch.setattr(PgFileRecuperations, "par_identifiant", fautif)
+    await demander(service, "seconde")
+    await service.livrer()
+    assert await preuves(service) == {"seconde@exemple.fr": 1}
+    assert await service.compter("recuperations") == 0

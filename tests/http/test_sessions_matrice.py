@@ -87,7 +87,7 @@ async def contact_retabli(service: Service, session: Session) -> None:
     code = {"code": await service.code("autre@exemple.fr")}
     await faire(service, session, "POST", f"/v1/moi/contacts/{demande['id']}/essais", code)
     annulee = await service.http.post("/v1/annulations", json={"jeton": await service.lien(EMAIL, "annulation")})
-    assert annulee.json() == {"objet": "contact"}
+    assert annulee.json() == {"objet": "contact", "deja_annulee": False}
 
 
 FINS: dict[str, Fin] = {

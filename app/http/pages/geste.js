@@ -25,7 +25,8 @@ function poster(adresse, corps, signal) {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(corps),
-    credentials: "omit",
+    // So that the browser keeps what a reset recognises it by at the next sign-in (R43).
+    credentials: "same-origin",
     signal,
   });
 }

@@ -1,0 +1,14 @@
+"""A way back remembers since when its destination was proven: the oldest proof has the last word."""
+
+from alembic import op
+
+revision = "0020"
+down_revision = "0023"
+
+
+def upgrade() -> None:
+    op.execute("alter table jetons add column prouve_le timestamptz")
+
+
+def downgrade() -> None:
+    op.execute("alter table jetons drop column prouve_le")

@@ -1,0 +1,30 @@
+"""Taking an account back by a proven channel: whoever was in is out, and nothing they had begun goes on (R61).
+
+The oldest proof has the last word: what was proven or attached after the channel that takes the account back may be an
+intruder's, what came before it is not theirs to have brought.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from domain.activite import Activite
+from domain.transaction import Transaction
+
+
+async def reprendre(tx: Transaction, compte: UUID, depuis: datetime, empreinte: str | None, motif: str) -> int:
+    """The epoch of the devices known from now on. `depuis`: since when the channel that takes it back is proven.
+
+    `empreinte`: the new password's, None to disable it. Whom this demotes must have been told before.
+    """
+    epoque = await tx.titulaires.changer_mot_de_passe(compte, empreinte)
+    await tx.sessions.terminer_toutes(compte, motif)
+    await tx.jetons.annuler(compte, ["activation", "contact", "mot_de_passe"])
+    await tx.jetons.annuler_retours(compte, depuis)
+    await tx.titulaires.demettre(compte, depuis)
+    for fournisseur in await tx.passages.evincer(compte, depuis):
+        fait = {"fournisseur": fournisseur}
+        await tx.registre.noter(compte, Activite(nature="identite_detachee", details=fait))
+        await tx.avis.avertir(compte, "identite_detachee", fait, partout=True)
+    return epoque
