@@ -52,7 +52,7 @@ FAITS: dict[str, dict[str, str]] = {
     "accord_parental": {"listes": "email,alertes"},
     "diffusion": {"listes": "email,alertes"},
     "contact_change": {"canal": "email", "nouvelle": MASQUES["email"]},
-    "identite_rattachee": {"fournisseur": "franceconnect"},
+    "identite_rattachee": {"fournisseur": "franceconnect", "champs": "nom_naissance,date_naissance"},
     "identite_detachee": {"fournisseur": "proconnect"},
 }
 
