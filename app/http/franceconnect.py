@@ -136,8 +136,9 @@ async def deconnecter(
     data: JSONBody[DemandeDeconnexion], request: RequeteJson, cas: NamedDependency[CasUtilisation]
 ) -> Response[DeconnexionPrete]:
     """Signs out here, and tells where to sign out of the providers."""
-    prete = await cas.federations.deconnecter(porteur_facultatif(request), data)
-    return Response(prete, cookies=cookies_retires(request) if data.jeton_identite is None else [])
+    porteur = porteur_facultatif(request) if data.jeton_identite is None else None
+    prete = await cas.federations.deconnecter(porteur, data)
+    return Response(prete, cookies=cookies_retires(request) if porteur else [])
 
 
 routes = Router("/", route_handlers=[autoriser, retour, echanger, detacher, deconnecter], tags=["FranceConnect"])

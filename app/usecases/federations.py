@@ -209,19 +209,16 @@ class Federations:
 
         Refusals: `RetourRefuse`, `JetonInvalide`, `SessionFinie`, `JetonIdentiteInvalide`.
         """
+        if demande.jeton_identite is None and porteur is None:
+            raise JetonInvalide
         self._exiger_retour(demande.retour)
         async with self._store.transaction() as tx:
-            if demande.jeton_identite is not None:
-                gardes = await self._abandonner(tx, demande.jeton_identite)
-            else:
-                gardes = await self._terminer(tx, porteur)
+            gardes = await (self._terminer(tx, porteur) if porteur else self._abandonner(tx, demande.jeton_identite or ""))
         sorties = await asyncio.gather(*(self._sortie(nom, jeton, demande.retour) for nom, jeton in gardes))
         adresses = [adresse for adresse in sorties if adresse is not None]
         return DeconnexionPrete(url=adresses[0] if adresses else None, ensuite=adresses[1:])
 
-    async def _terminer(self, tx: Transaction, porteur: Porteur | None) -> list[tuple[Fournisseur, bytes]]:
-        if porteur is None:
-            raise JetonInvalide
+    async def _terminer(self, tx: Transaction, porteur: Porteur) -> list[tuple[Fournisseur, bytes]]:
         exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
         await tx.sessions.terminer(porteur.compte_id, porteur.session_id, "deconnexion")
         await tx.registre.noter(porteur.compte_id, Activite(nature="deconnexion"))

@@ -308,7 +308,10 @@ async def test_the_address_of_authorization_has_what_franceconnect_asks_and_noth
         "acr_values": ["eidas1"],
         "state": [STATE],
         "nonce": [NONCE],
+        "claims": ['{"id_token":{"auth_time":{"essential":true}}}'],
     }
+    encore = urlsplit(await client().adresse_autorisation(STATE, NONCE, a_nouveau=True))
+    assert parse_qs(encore.query) == parse_qs(adresse.query) | {"prompt": ["login"]}
     assert "+" not in adresse.query
 
 
