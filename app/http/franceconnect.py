@@ -34,11 +34,9 @@ from domain.passage import (
     "/v1/franceconnect/autorisations",
     operation_id="autoriserPassage",
     opt=ouvert(
-        "public",
+        "facultatif",
         erreurs.FournisseurInactif,
         erreurs.RetourRefuse,
-        erreurs.JetonInvalide,
-        erreurs.SessionFinie,
         erreurs.ReauthentificationRequise,
         erreurs.CguAReaccepter,
         erreurs.IdentiteInadaptee,
@@ -130,7 +128,7 @@ async def detacher(
     "/v1/franceconnect/deconnexions",
     status_code=200,
     operation_id="deconnecterPartout",
-    opt=ouvert("public", erreurs.JetonInvalide, erreurs.SessionFinie, erreurs.RetourRefuse, erreurs.JetonIdentiteInvalide),
+    opt=ouvert("facultatif", erreurs.RetourRefuse, erreurs.JetonIdentiteInvalide),
 )
 async def deconnecter(
     data: JSONBody[DemandeDeconnexion], request: RequeteJson, cas: NamedDependency[CasUtilisation]

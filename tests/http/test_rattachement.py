@@ -146,9 +146,7 @@ async def test_of_two_accounts_that_attach_one_identity_at_once_one_has_it(feder
     assert sorted([len((await federe.moi(s))["identites"]) for s in sessions]) == [0, 1]
 
 
-async def test_an_account_may_have_several_identities_of_one_person(
-    federe: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_account_may_have_several_identities_of_one_person(federe: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     change_d_etat_civil(monkeypatch, family_name="TROIS-DUPRE")
     session = await federe.entre(une_demande())
     for login in ("test", "changé"):

@@ -28,7 +28,9 @@ SENSIBLES = [
 ]
 
 
-async def chez(service: Service, navigateur: httpx.AsyncClient, intention: str = "connexion", **autres: Corps) -> httpx.Response:
+async def chez(
+    service: Service, navigateur: httpx.AsyncClient, intention: str = "connexion", **autres: Corps
+) -> httpx.Response:
     """A passage in this browser, which FranceConnect may remember."""
     url = (await service.autoriser(intention, **autres)).json()["url"]  # type: ignore[arg-type]
     return await service.echanger((await service.revenir(await parcourir(navigateur, url)))["code"])
@@ -84,7 +86,7 @@ async def test_proving_again_makes_franceconnect_ask_whatever_it_remembers(feder
         assert "choix" in vue.formulaires
         assert (await chez(federe, navigateur, "reauthentification", session=session)).status_code == 200
         assert await exporte(federe, session)
-        # From a provider that asked for nothing, or a person who took the word out of the address: what it remembers is too old.
+        # From a provider that did not ask, or a person who took the word out of the address: what it remembers is too old.
         await federe.avancer(timedelta(minutes=2))
         url = httpx.URL((await federe.autoriser("reauthentification", session=session)).json()["url"])
         rappel = await parcourir(navigateur, str(url.copy_remove_param("prompt")))
@@ -96,6 +98,7 @@ async def test_what_counts_is_when_the_proof_was_given_not_when_it_was_handed_ov
     session = await federe.adherer()
     for attente, ouvre in ((timedelta(minutes=4), True), (JUSTE_TROP, False)):
         await federe.avancer(JUSTE_TROP)
+        session = (await federe.rafraichir(session["jeton_rafraichissement"])).json()
         async with federe.reseau.navigateur() as navigateur:
             url = httpx.URL((await federe.autoriser("reauthentification", session=session)).json()["url"])
             await chez(federe, navigateur)
