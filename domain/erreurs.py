@@ -234,10 +234,8 @@ class RetourRefuse(Refus):
     code = "retour_refuse"
 
 
-class PassageInconnu(Refus):
-    """No such passage, or identity: never begun, already used, too old."""
-
-    code = "passage_inconnu"
+class PassageInconnu(Exception):
+    """No such passage: never begun, already used, too old. Told on a page: it is a browser that comes back."""
 
 
 class CodeEchangeInvalide(Refus):

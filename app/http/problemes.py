@@ -91,7 +91,6 @@ STATUTS: dict[type[Refus], int] = {
     erreurs.ActivationInconnue: 404,
     erreurs.SessionInconnue: 404,
     erreurs.FournisseurInactif: 404,
-    erreurs.PassageInconnu: 404,
     erreurs.IdentiteNonRattachee: 404,
     erreurs.ContactInconnu: 404,
     erreurs.ActiviteInconnue: 404,
