@@ -121,7 +121,6 @@ class Moi:
             return await self._sessions.verifier(porteur, donne)
         if titulaire.mot_de_passe_defini:
             raise ChampsInvalides([ErreurChamp(pointer="/mot_de_passe_actuel", code="requis")])
-        exiger_recent(titulaire)
         return None
 
     async def changer_identifiant(self, porteur: Porteur, demande: DemandeIdentifiant, appel: Appel) -> IdentifiantVue:

@@ -59,6 +59,13 @@ async def avis(service: Service, destination: str) -> int:
     return len([m for m in await service.messages(destination) if "FranceConnect" in m.texte])
 
 
+async def attendent(service: Service, combien: int) -> None:
+    """Returns once so many wait for a lock."""
+    async with asyncio.timeout(5):
+        while await service.sql.fetchval("select count(*) from pg_locks where not granted") < combien:
+            pass
+
+
 def change_d_etat_civil(monkeypatch: pytest.MonkeyPatch, **revendications: Any) -> None:
     """`test` after a change: the same birth, another `sub`."""
     toutes = FRANCECONNECT.personnes["test"].revendications | revendications
@@ -388,22 +395,21 @@ async def test_the_first_session_of_a_sign_up_is_its_identity_s(federe: Service)
     assert refus(await federe.appeler(premiere, "GET", "/v1/moi")) == FINIE
 
 
-async def test_of_an_attaching_and_a_detaching_at_once_the_proof_is_of_before_or_the_detaching_of_after(
-    federe: Service,
-) -> None:
-    """Whichever is first: no identity is attached by a passage that a detaching has voided."""
+async def test_a_proof_handed_over_while_a_detaching_is_under_way_waits_and_attaches_nothing(federe: Service) -> None:
     session = await federe.entre(une_demande())
     await federe.passer("rattachement", PRO, "proconnect", session=session)
-    for _ in range(5):
-        code = await pret(federe, session)
+    code = await pret(federe, session)
+    # Whoever holds the account keeps both waiting, in the order they came.
+    async with federe.sql.transaction():
+        await federe.sql.execute("select from comptes for update")
         chemin = "/v1/moi/franceconnect?fournisseur=proconnect"
-        rattachee, detachee = await asyncio.gather(federe.echanger(code), federe.appeler(session, "DELETE", chemin))
-        assert detachee.status_code == 204
-        apres = [i["fournisseur"] for i in (await federe.moi(session))["identites"]]
-        assert apres == (["franceconnect"] if rattachee.status_code == 200 else [])
-        assert rattachee.status_code == 200 or refus(rattachee) == (422, "code_echange_invalide")
-        await federe.sql.execute("delete from identites_federees")
-        await federe.passer("rattachement", PRO, "proconnect", session=session)
+        detachement = asyncio.create_task(federe.appeler(session, "DELETE", chemin))
+        await attendent(federe, 1)
+        echange = asyncio.create_task(federe.echanger(code))
+        await attendent(federe, 2)
+    assert (await detachement).status_code == 204
+    assert refus(await echange) == (422, "code_echange_invalide")
+    assert (await federe.moi(session))["identites"] == []
 
 
 async def test_detaching_takes_a_proof_given_a_short_time_ago(federe: Service) -> None:
