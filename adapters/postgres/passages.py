@@ -116,7 +116,7 @@ _CONFIER = text(
       select id, fournisseur, jeton_identite from identites_federees
        where compte_id = :compte and jeton_identite is not null order by rattachee_le desc limit 1
     ), ouverte as (
-      update sessions s set identite_id = recent.id, authentifiee_le = null from recent where s.id = :session
+      update sessions s set identite_id = recent.id, authentifiee_le = '-infinity' from recent where s.id = :session
     ), confie as (
       insert into deconnexions (session_id, fournisseur, jeton_identite)
       select :session, fournisseur, jeton_identite from recent

@@ -33,7 +33,8 @@ OUVRIR = text(
       select :id, compte.id, :empreinte, make_interval(secs => :inactivite), :agent, :adresse, :partage,
              horloge() + make_interval(secs => :inactivite), horloge() + make_interval(secs => :absolue),
              cast(:identite as uuid),
-             case when cast(:identite as uuid) is null then horloge() else cast(:authentifiee as timestamptz) end
+             case when cast(:identite as uuid) is null then horloge()
+                  else coalesce(cast(:authentifiee as timestamptz), '-infinity') end
         from compte
       returning *
     ), noter as (

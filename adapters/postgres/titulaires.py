@@ -36,7 +36,7 @@ TITULAIRE = f"""
              'diffusion', coalesce(a.diffusion, '{{}}'),
              'cgu_acceptees', a.cgu, 'cgu_en_vigueur', v.cgu, 'rgpd_connue', a.rgpd, 'rgpd_en_vigueur', v.rgpd,
              'mot_de_passe_defini', c.empreinte_mdp is not null,
-             'recent', coalesce(s.authentifiee_le > horloge() - interval '{FRAICHEUR.total_seconds()} seconds', false),
+             'recent', s.authentifiee_le > horloge() - interval '{FRAICHEUR.total_seconds()} seconds',
              'cree_le', c.cree_le, 'active_le', c.active_le, 'modifie_le', c.modifie_le)::text
       from comptes c
       join (select * from sessions where id = :session offset 0) s on s.compte_id = c.id

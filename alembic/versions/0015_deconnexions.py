@@ -21,15 +21,14 @@ def upgrade() -> None:
     op.execute(
         """
         insert into deconnexions select id, fournisseur, jeton_identite from sessions
-         where fournisseur is not null and jeton_identite is not null
+         where jeton_identite is not null
         """
     )
-    op.execute("alter table sessions drop column jeton_identite, drop column fournisseur")
+    # `sessions.fournisseur` and `jeton_identite` stay while the former code, beside for a while, writes them.
 
 
 def downgrade() -> None:
-    op.execute("alter table sessions add column fournisseur text, add column jeton_identite bytea")
-    # One of them only: the former schema has room for no more.
+    # One of them only: the former code has room for no more.
     op.execute(
         """
         update sessions s set fournisseur = d.fournisseur, jeton_identite = d.jeton_identite
