@@ -51,6 +51,21 @@ _LISTES: dict[Langue, dict[str, str]] = {
     },
 }
 
+_CHAMPS: dict[Langue, dict[str, str]] = {
+    "fr": {
+        "civilite": "Civilité",
+        "nom_naissance": "Nom de naissance",
+        "prenom": "Prénom",
+        "date_naissance": "Date de naissance",
+    },
+    "en": {
+        "civilite": "Title",
+        "nom_naissance": "Birth name",
+        "prenom": "First name",
+        "date_naissance": "Date of birth",
+    },
+}
+
 # Septets of one SMS, and of two, which spend some on being put together. One character outside GSM-7 would turn the whole text
 # into UCS-2, where a segment holds 70.
 SEGMENT, DEUX_SEGMENTS = 160, 306
@@ -168,7 +183,7 @@ class JinjaGabarits(Gabarits):
 
 
 def _en_mots(faits: Mapping[str, str], langue: Langue) -> dict[str, str]:
-    """The date and the lists as people say them; the other facts as they are."""
+    """The date, the lists and the fields as people say them; the other facts as they are."""
     dits = dict(faits)
     if "date" in faits:
         dits["date"] = _date(date.fromisoformat(faits["date"]), langue)
@@ -176,6 +191,8 @@ def _en_mots(faits: Mapping[str, str], langue: Langue) -> dict[str, str]:
         dits["fournisseur"] = _FOURNISSEURS[faits["fournisseur"]]
     if "listes" in faits:
         dits["listes"] = "\n".join(f"- {_LISTES[langue][liste]}" for liste in faits["listes"].split(","))
+    if "champs" in faits:
+        dits["champs"] = "\n".join(f"- {_CHAMPS[langue][champ]}" for champ in faits["champs"].split(","))
     return dits
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
@@ -24,6 +25,8 @@ __all__ = ["ConfigOidc", "OidcClient"]
 _CODE = re.compile(r"[!-~]{1,1024}")
 # Seconds that the proof of who we are is good for.
 _DUREE_PREUVE = 60
+# OpenID Connect Core §5.5: a provider may leave it out unless it is asked for, and FranceConnect refuses `max_age`.
+_AUTH_TIME = '{"id_token":{"auth_time":{"essential":true}}}'
 # RFC 6749 §5.2: what the refusal of a code tells about; the others are faults of this program.
 _REFUS = {"invalid_grant": "code_refuse", "invalid_client": "client_refuse", "unauthorized_client": "client_refuse"}
 
@@ -67,7 +70,7 @@ class OidcClient(FournisseurIdentite):
     def emetteur(self) -> str:
         return self._config.emetteur
 
-    async def adresse_autorisation(self, state: str, nonce: str) -> str:
+    async def adresse_autorisation(self, state: str, nonce: str, *, a_nouveau: bool = False) -> str:
         async with self._liaison.appel():
             metadonnees = await self._publication.metadonnees()
         # FranceConnect refuses any parameter that it does not know, those of PKCE included.
@@ -80,6 +83,8 @@ class OidcClient(FournisseurIdentite):
             acr_values=self._config.acr,
             state=state,
             nonce=nonce,
+            claims=_AUTH_TIME,
+            **({"prompt": "login"} if a_nouveau else {}),
         )
 
     async def identifier(self, code: str, nonce: str) -> IdentiteRecue:
@@ -98,6 +103,7 @@ class OidcClient(FournisseurIdentite):
             acr=jeton.acr,
             revendications=revendications,
             jeton_identite=jetons.id_token,
+            authentifiee_le=None if jeton.auth_time is None else datetime.fromtimestamp(jeton.auth_time, UTC),
         )
 
     async def adresse_deconnexion(self, jeton_identite: str, state: str, apres: str) -> str:

@@ -39,7 +39,7 @@ class _Entete(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Jeton(Struct, frozen=True):
-    """The claims of an id_token. What is missing is as wrong as what is different."""
+    """The claims of an id_token. What is missing is as wrong as what is different, but for `auth_time`."""
 
     iss: str = ""
     sub: str = ""
@@ -49,6 +49,7 @@ class Jeton(Struct, frozen=True):
     iat: int = 0
     nonce: str = ""
     acr: str = ""
+    auth_time: int | None = None
 
     def __repr__(self) -> str:
         return "Jeton(…)"
@@ -86,7 +87,7 @@ class Verificateur:
             emetteur=lu.iss == config.emetteur,
             audience=lu.azp in (None, config.client_id) and self._pour_nous(lu.aud),
             # It is issued in answer to our code: just now.
-            horloge=abs(instant - lu.iat) <= _TOLERANCE,
+            horloge=abs(instant - lu.iat) <= _TOLERANCE and 0 <= (lu.auth_time or 0) <= lu.iat + _TOLERANCE,
             expire=instant < lu.exp + _TOLERANCE,
             nonce=compare_digest(lu.nonce.encode(), nonce.encode()),
             acr=config.suffit(lu.acr),

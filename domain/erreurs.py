@@ -159,6 +159,12 @@ class MotDePasseIncorrect(Refus):
     code = "mot_de_passe_incorrect"
 
 
+class MotDePasseAbsent(Refus):
+    """The account has no password to be given: it is entered by an identity provider alone."""
+
+    code = "mot_de_passe_absent"
+
+
 class ReauthentificationRequise(Refus):
     """A sensitive operation, on too old a sign-in."""
 
@@ -243,10 +249,8 @@ class RetourRefuse(Refus):
     code = "retour_refuse"
 
 
-class PassageInconnu(Refus):
-    """No such passage, or identity: never begun, already used, too old."""
-
-    code = "passage_inconnu"
+class PassageInconnu(Exception):
+    """No such passage: never begun, already used, too old. Told on a page: it is a browser that comes back."""
 
 
 class CodeEchangeInvalide(Refus):
@@ -271,6 +275,24 @@ class IdentiteDejaRattachee(Refus):
     """The identity already belongs to another account."""
 
     code = "identite_deja_rattachee"
+
+
+class IdentiteNonRattachee(Refus):
+    """Not an identity of this account: none of that provider, or that came back, or with that id."""
+
+    code = "identite_non_rattachee"
+
+
+class IdentiteDifferente(Refus):
+    """The account already bears the certified civil status of somebody else."""
+
+    code = "identite_differente"
+
+
+class IdentiteInadaptee(Refus):
+    """FranceConnect says who a person is: it opens their own account, not that of an organisation they sign for."""
+
+    code = "identite_inadaptee"
 
 
 class DernierMoyenDeConnexion(Refus):

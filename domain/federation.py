@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Literal, Protocol
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -14,7 +15,8 @@ class IdentiteRecue(Struct, frozen=True, kw_only=True):
     """An identity whose signatures, issuer, audience, nonce, level and subject have been verified.
 
     `revendications`: the claims of the signed userinfo, as received (names, `birthdate`, `gender`, `email`, `siret`…), without
-    the protocol's own. `jeton_identite`: the raw id_token, for signing out of the provider later.
+    the protocol's own. `jeton_identite`: the raw id_token, for signing out of the provider later. `authentifiee_le`: when the
+    person proved who they are, which single sign-on may leave long behind; None when the provider does not tell.
     """
 
     fournisseur: Fournisseur
@@ -23,6 +25,7 @@ class IdentiteRecue(Struct, frozen=True, kw_only=True):
     acr: str
     revendications: dict[str, Any]
     jeton_identite: str
+    authentifiee_le: datetime | None
 
     def __repr__(self) -> str:
         return f"IdentiteRecue({self.fournisseur!r})"
@@ -31,6 +34,7 @@ class IdentiteRecue(Struct, frozen=True, kw_only=True):
 class IdentiteAttachee(Struct, frozen=True, kw_only=True):
     """Une identité rattachée au compte, telle que reçue."""
 
+    id: UUID
     fournisseur: Fournisseur
     emetteur: str
     sub: str
@@ -67,8 +71,10 @@ class FournisseurIdentite(Protocol):
     @property
     def emetteur(self) -> str: ...
 
-    async def adresse_autorisation(self, state: str, nonce: str) -> str:
-        """Where to send the browser. `state`, `nonce`: 64 hexadecimal characters each."""
+    async def adresse_autorisation(self, state: str, nonce: str, *, a_nouveau: bool = False) -> str:
+        """Where to send the browser. `state`, `nonce`: 64 hexadecimal characters each. `a_nouveau`: whatever the provider
+        remembers of the person, it makes them prove who they are.
+        """
         ...
 
     async def identifier(self, code: str, nonce: str) -> IdentiteRecue:

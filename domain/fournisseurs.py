@@ -127,13 +127,12 @@ def proposees(jour: date) -> tuple[Fiche, ...]:
 
 
 def conseiller(reponses: Reponses, jour: date) -> Conseils:
-    """Advises what is offered on that day. Whom FranceConnect cannot know is advised nothing: no provider would do."""
+    """Advises what is offered on that day. Whom FranceConnect cannot know lacks what every provider needs."""
     donnees = structs.asdict(reponses)
-    if donnees[PRECONDITION] is False:
-        return Conseils((), (), SANS_NIR)
     examens = [_examiner(fiche, donnees) for fiche in proposees(jour)]
     possibles = sorted((e for e in examens if not e.rempli), key=_distance)
-    return Conseils(tuple(e.fiche for e in examens if e.rempli), tuple(possibles), SANS_FRANCECONNECT)
+    sans = SANS_NIR if donnees[PRECONDITION] is False else SANS_FRANCECONNECT
+    return Conseils(tuple(e.fiche for e in examens if e.rempli), tuple(possibles), sans)
 
 
 def _examiner(fiche: Fiche, donnees: Mapping[str, bool | None]) -> Examen:

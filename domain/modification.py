@@ -153,7 +153,10 @@ def lire_contact(canal: Canal, saisie: str, outils: Outils) -> str:
 class DemandeMotDePasse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Un nouveau mot de passe, et l'actuel."""
 
-    mot_de_passe_actuel: champs.MotDePasseSaisi
+    mot_de_passe_actuel: Annotated[
+        champs.MotDePasseSaisi | None,
+        Meta(description="`null` pour un compte qui n'en a pas (FranceConnect) : authentifié alors depuis peu."),
+    ] = None
     mot_de_passe: champs.MotDePasse
 
     def __repr__(self) -> str:
@@ -164,7 +167,9 @@ class DemandeIdentifiant(Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Un nouvel identifiant ; l'ancien n'est redonné à personne avant longtemps."""
 
     identifiant: champs.Identifiant
-    mot_de_passe: champs.MotDePasseSaisi
+    mot_de_passe: Annotated[
+        champs.MotDePasseSaisi | None, Meta(description="`null` : authentifié depuis peu, par mot de passe ou FranceConnect.")
+    ] = None
 
     def __repr__(self) -> str:
         return "DemandeIdentifiant(…)"

@@ -37,6 +37,7 @@ class ContactVue(Struct, frozen=True, kw_only=True):
 class IdentiteVue(Struct, frozen=True, kw_only=True):
     """Une identité FranceConnect ou ProConnect du compte, telle que reçue."""
 
+    id: Annotated[UUID, Meta(description="La désigne, pour la détacher.")]
     fournisseur: Fournisseur
     rattachee_le: datetime
     revendications: Annotated[
@@ -100,7 +101,7 @@ def vue(titulaire: Titulaire) -> MoiVue:
             for c in titulaire.contacts
         ],
         identites=[
-            IdentiteVue(fournisseur=i.fournisseur, rattachee_le=i.rattachee_le, revendications=i.revendications)
+            IdentiteVue(id=i.id, fournisseur=i.fournisseur, rattachee_le=i.rattachee_le, revendications=i.revendications)
             for i in titulaire.identites
         ],
         diffusion={liste: titulaire.diffusion.get(liste, False) for liste in LISTES},

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from domain import champs
 from domain.erreurs import ChampsInvalides, ErreurChamp
-from domain.federation import Fournisseur, IdentiteRecue
+from domain.federation import Fournisseur, IdentiteAttachee, IdentiteRecue
 from domain.formulaire import lire
 from domain.outils import Outils
 from domain.profils import Citoyen, Profil
@@ -22,17 +22,24 @@ from domain.titulaire import Provenance
 # Going and coming back; our own code; and the time to fill in what the identity leaves blank.
 DUREE_PASSAGE, DUREE_CODE, DUREE_PREREMPLISSAGE = timedelta(minutes=10), timedelta(seconds=60), timedelta(minutes=30)
 
-Intention = Literal["connexion", "inscription", "rattachement"]
+# By which a provider's clock may differ from the database's.
+ECART_HORLOGES = timedelta(seconds=30)
+
+Intention = Literal["connexion", "inscription", "rattachement", "reauthentification"]
 
 
 class DemandeAutorisation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Aller chez un fournisseur d'identité. `rattachement` : avec le jeton d'accès du compte, authentifié depuis peu."""
+    """Aller chez un fournisseur d'identité. `rattachement` (authentifié depuis peu) et `reauthentification` : avec le jeton
+    d'accès du compte.
+    """
 
     intention: Annotated[
         Intention,
         Meta(
             examples=["connexion"],
-            description="`connexion` et `inscription` mènent au même échange ; `rattachement` n'ouvre pas de session.",
+            description="`connexion` et `inscription` mènent au même échange ; `rattachement` et `reauthentification` "
+            "n'ouvrent pas de session. `reauthentification` : la personne redonne la preuve de son identité au fournisseur, "
+            "même s'il se souvient d'elle.",
         ),
     ]
     fournisseur: Annotated[
@@ -117,7 +124,15 @@ class ResultatRattachement(Struct, frozen=True, kw_only=True, tag_field="type", 
     deja_rattachee: bool
 
 
-Resultat = ResultatSession | ResultatInscription | ResultatRattachementRequis | ResultatRattachement
+class ResultatReauthentification(Struct, frozen=True, kw_only=True, tag_field="type", tag="reauthentification"):
+    """La session qui était partie ouvre les opérations sensibles."""
+
+    valable_jusque: datetime
+
+
+Resultat = (
+    ResultatSession | ResultatInscription | ResultatRattachementRequis | ResultatRattachement | ResultatReauthentification
+)
 
 
 class DemandeDeconnexion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,12 +141,23 @@ class DemandeDeconnexion(Struct, frozen=True, kw_only=True, forbid_unknown_field
     retour: Annotated[
         str, Meta(min_length=1, max_length=512, description="Où revenir ensuite : déclarée ici et chez le fournisseur.")
     ]
+    jeton_identite: Annotated[
+        champs.JetonOpaque | None,
+        Meta(description="D'une inscription abandonnée : sans session, ferme chez le fournisseur celle qu'elle avait ouverte."),
+    ] = None
+
+    def __repr__(self) -> str:
+        return "DemandeDeconnexion(…)"
 
 
 class DeconnexionPrete(Struct, frozen=True, kw_only=True):
-    """La session est finie ici ; l'adresse ferme celle du fournisseur."""
+    """La session est finie ici ; les adresses ferment celles des fournisseurs, une par fournisseur traversé."""
 
     url: Annotated[str | None, Meta(description="`null` : cette session ne venait d'aucun fournisseur, ou il ne répond pas.")]
+    ensuite: Annotated[list[str], Meta(description="Celles à ouvrir après, l'une après l'autre, une fois revenu à `retour`.")]
+
+    def __repr__(self) -> str:
+        return "DeconnexionPrete(…)"
 
 
 class Passage(Struct, frozen=True, kw_only=True):
@@ -150,8 +176,9 @@ class Passage(Struct, frozen=True, kw_only=True):
 
 
 class IdentiteConnue(Struct, frozen=True, kw_only=True):
-    """An account that an identity opens."""
+    """An identity, and the account that it opens."""
 
+    id: UUID
     compte_id: UUID
     etat: Literal["en_attente", "actif", "suspendu", "efface"]
     effacement_prevu: bool
@@ -167,7 +194,7 @@ _UN_CITOYEN = {
 }
 
 
-def preremplir(identite: IdentiteRecue, outils: Outils) -> tuple[dict[str, Any], dict[str, Provenance]]:
+def preremplir(identite: IdentiteRecue | IdentiteAttachee, outils: Outils) -> tuple[dict[str, Any], dict[str, Provenance]]:
     """The fields of a profile that an identity gives, written as a form's would be, and where each comes from.
 
     What FranceConnect took from the civil-status register is verified and locked; the rest is proposed. A value that our own

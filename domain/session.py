@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from domain import champs
 from domain.erreurs import ErreurChamp
+from domain.federation import Fournisseur
 from domain.outils import Outils
 
 # Whoever holds our public keys checks an access token by its signature alone: this long, at most, after its session ended.
@@ -105,6 +106,14 @@ class Porteur(Struct, frozen=True):
 
     compte_id: UUID
     session_id: UUID
+
+
+class Ouverture(Struct, frozen=True, kw_only=True):
+    """The identity that opens a session, and when the person proved it to its provider, if that is told."""
+
+    identite_id: UUID
+    fournisseur: Fournisseur
+    authentifiee_le: datetime | None
 
 
 class Candidat(Struct, frozen=True, kw_only=True):

@@ -47,7 +47,7 @@ class ContactTenu(Struct, frozen=True, kw_only=True):
 class Titulaire(Struct, frozen=True, kw_only=True):
     """An active account seen from one of its live sessions. `provenances`: of the fields of the profile that are not declared.
 
-    `cgu_acceptees` and `cgu_en_vigueur`: versions. `recent`: the password was given in this session a short time ago.
+    `cgu_acceptees` and `cgu_en_vigueur`: versions. `recent`: who this is was proven in this session a short time ago.
     """
 
     id: UUID

@@ -22,7 +22,7 @@ from domain.message import Modele
 from domain.passage import IdentiteConnue, Passage
 from domain.profils import Profil
 from domain.recuperation import FileRecuperations
-from domain.session import Duree, Presentation, SessionNeuve, SessionOuverte
+from domain.session import Duree, Ouverture, Presentation, SessionNeuve, SessionOuverte
 from domain.titulaire import Provenance, Titulaire
 
 
@@ -176,7 +176,8 @@ class Reponses(Protocol):
 class NouvelleSession(Struct, frozen=True, kw_only=True):
     """What opening a session writes. `verifiee`: the hash that the password was compared with, None if none was.
 
-    `par_secret`: it is the sign-up's that opens it; where there is a password, that is not the same as having given it.
+    `par_secret`: it is the sign-up's that opens it, days later perhaps: no proof of who one is.
+    `par`: the identity that opens it; None when a secret of ours does.
     """
 
     id: UUID
@@ -188,6 +189,7 @@ class NouvelleSession(Struct, frozen=True, kw_only=True):
     appareil_partage: bool
     verifiee: str | None
     par_secret: bool = False
+    par: Ouverture | None = None
 
     def __repr__(self) -> str:
         return f"NouvelleSession(id={self.id})"
@@ -212,8 +214,20 @@ class Sessions(Protocol):
 
     async def terminer_toutes(self, compte_id: UUID, motif: str, sauf: UUID | None = None) -> int: ...
 
+    async def terminer_ouvertes_par(self, compte_id: UUID, identites: Sequence[UUID], motif: str) -> list[UUID]:
+        """Ends what these identities opened: which sessions."""
+        ...
+
     async def reauthentifier(self, id: UUID, fraicheur: timedelta) -> datetime:
         """The password was just given again; until when that counts."""
+        ...
+
+    async def reauthentifier_par(
+        self, id: UUID, passage_id: UUID, le: datetime, ecart: timedelta, fraicheur: timedelta
+    ) -> datetime | None:
+        """The provider says that the person proved who they are at `le`; None when that is too old to count, or was before the
+        passage left. `ecart`: by which its clock may differ.
+        """
         ...
 
 
@@ -320,8 +334,12 @@ class Passages(Protocol):
         """Spends our code if the challenge is the departure's; the passage, good for a sign-up for so long, and its end."""
         ...
 
-    async def depenser(self, id: UUID) -> Passage | None:
-        """Spends what an exchange left to sign up with, once, in time."""
+    async def depenser(self, id: UUID, compte_id: UUID | None = None) -> Passage | None:
+        """Spends what an exchange left, once, in time: to sign up with, or for this account."""
+        ...
+
+    async def abandonner(self, id: UUID) -> Passage | None:
+        """Nobody signs up with it any more, if anybody has; what it left, in time."""
         ...
 
     async def connue(self, emetteur: str, sub: str) -> IdentiteConnue | None: ...
@@ -345,8 +363,8 @@ class Passages(Protocol):
 
     async def identites(self, compte_id: UUID) -> list[IdentiteAttachee]: ...
 
-    async def detacher(self, compte_id: UUID, fournisseur: Fournisseur) -> int:
-        """What the account had under way with any provider is given up with it."""
+    async def detacher(self, compte_id: UUID, identites: Sequence[UUID]) -> None:
+        """What the account had under way with any provider is given up with them."""
         ...
 
     async def evincer(self, compte_id: UUID, depuis: datetime) -> list[Fournisseur]:
@@ -354,14 +372,14 @@ class Passages(Protocol):
         ...
 
     async def noter_session(self, session_id: UUID, fournisseur: Fournisseur, jeton: bytes) -> None:
-        """What signing out of the provider will need."""
+        """What signing out of this provider will need, if the session is known."""
         ...
 
     async def confier_jeton(self, compte_id: UUID, session_id: UUID) -> None:
-        """Hands what a sign-up left over to its first session."""
+        """Hands what a sign-up left over to its first session, which its identity opens."""
         ...
 
-    async def jeton_de_session(self, session_id: UUID) -> tuple[Fournisseur, bytes] | None: ...
+    async def jetons_de_session(self, session_id: UUID) -> list[tuple[Fournisseur, bytes]]: ...
 
     async def completer(self, compte_id: UUID, profil: Profil, provenances: Mapping[str, Provenance]) -> None:
         """The profile and the provenance of its fields, once an identity says more."""

@@ -158,11 +158,16 @@ def test_every_door_says_who_may_pass() -> None:
         assert acces in get_args(Acces)
         assert (acces == "inscription") is chemin.startswith("/v1/inscriptions/{id:uuid}"), chemin
         # Nothing of one's own is at a public address.
-        assert not (acces == "public" and chemin.startswith(("/v1/moi", "/v1/sessions/{", "/v1/sessions/courante"))), chemin
+        assert not (
+            acces in ("public", "facultatif") and chemin.startswith(("/v1/moi", "/v1/sessions/{", "/v1/sessions/courante"))
+        ), chemin
 
 
 def test_the_document_asks_at_each_door_for_what_the_door_asks_for() -> None:
-    schemas: dict[str, Any] = {"public": [], "inscription": [{"secretInscription": []}], "session": [{"jetonAcces": []}]}
+    schemas: dict[str, Any] = {
+        "public": [], "inscription": [{"secretInscription": []}], "session": [{"jetonAcces": []}],
+        "facultatif": [{"jetonAcces": []}, {}],
+    }  # fmt: skip
     dites = {operation["operationId"]: operation["security"] for *_, operation in operations()}
     assert dites == {g.operation_id: schemas[g.opt["acces"]] for _, g in les_portes() if g.operation_id}
 
@@ -179,6 +184,8 @@ PUBLIQUES = {
     "seDesinscrire",
     # Leaving for an identity provider; coming back, with the verifier that the caller alone holds.
     "autoriserPassage", "echangerCode",
+    # A sign-up that is given up has no session, but what its identity left.
+    "deconnecterPartout",
     # The same answer for everybody.
     "recupererMotDePasse", "recupererIdentifiant",
     # Nobody's in particular.
@@ -192,7 +199,7 @@ PAGES = {
 
 
 def test_the_doors_that_ask_for_nothing_are_these_and_no_other() -> None:
-    ouvertes = [(chemin, g.operation_id) for chemin, g in les_portes() if g.opt["acces"] == "public"]
+    ouvertes = [(chemin, g.operation_id) for chemin, g in les_portes() if g.opt["acces"] in ("public", "facultatif")]
     assert {nom for _, nom in ouvertes if nom} == PUBLIQUES
     assert {chemin for chemin, nom in ouvertes if not nom} == PAGES
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -41,13 +41,21 @@ _ECHANGER = text(
 _DEPENSER = text(
     f"""
     update passages set depense_le = horloge()
-     where id = :id and echange_le is not null and depense_le is null and intention <> 'rattachement' and expire_le > horloge()
+     where id = :id and echange_le is not null and depense_le is null and compte_id is not distinct from cast(:compte as uuid)
+       and expire_le > horloge()
+    returning {_RENDU}
+    """  # noqa: S608
+)
+_ABANDONNER = text(
+    f"""
+    update passages set depense_le = coalesce(depense_le, horloge())
+     where id = :id and echange_le is not null and compte_id is null and expire_le > horloge()
     returning {_RENDU}
     """  # noqa: S608
 )
 _CONNUE = text(
     """
-    select c.id as compte_id, c.etat, c.effacement_le is not null as effacement_prevu
+    select i.id, c.id as compte_id, c.etat, c.effacement_le is not null as effacement_prevu
       from identites_federees i join comptes c on c.id = i.compte_id where i.emetteur = :emetteur and i.sub = :sub
     """
 )
@@ -83,7 +91,7 @@ _REVOIR = text(
 )
 _IDENTITES = text(
     """
-    select fournisseur, emetteur, sub, rattachee_le, vue_le, revendications
+    select id, fournisseur, emetteur, sub, rattachee_le, vue_le, revendications
       from identites_federees where compte_id = :compte order by rattachee_le
     """
 )
@@ -91,7 +99,7 @@ _IDENTITES = text(
 _DETACHER = text(
     """
     with abandonnes as (delete from passages where compte_id = :compte)
-    delete from identites_federees where compte_id = :compte and fournisseur = :fournisseur
+    delete from identites_federees where compte_id = :compte and id = any(:identites)
     """
 )
 # A field that no identity left certifies is its holder's to correct.
@@ -113,20 +121,29 @@ _EVINCER = text(
     select distinct fournisseur from detachees order by fournisseur
     """
 )
-_NOTER = text("update sessions set fournisseur = :fournisseur, jeton_identite = :jeton where id = :session")
+_NOTER = text(
+    """
+    insert into deconnexions (session_id, fournisseur, jeton_identite)
+    select id, :fournisseur, :jeton from sessions where id = :session
+    on conflict (session_id, fournisseur) do update set jeton_identite = excluded.jeton_identite
+    """
+)
+# The sign-up's secret, good for days, says nothing of when its author proved to be that person.
 _CONFIER = text(
     """
     with recent as (
-      select fournisseur, jeton_identite from identites_federees
+      select id, fournisseur, jeton_identite from identites_federees
        where compte_id = :compte and jeton_identite is not null order by rattachee_le desc limit 1
+    ), ouverte as (
+      update sessions s set identite_id = recent.id from recent where s.id = :session
     ), confie as (
-      update sessions s set fournisseur = recent.fournisseur, jeton_identite = recent.jeton_identite
-        from recent where s.id = :session
+      insert into deconnexions (session_id, fournisseur, jeton_identite)
+      select :session, fournisseur, jeton_identite from recent
     )
     update identites_federees set jeton_identite = null where compte_id = :compte and jeton_identite is not null
     """
 )
-_JETON = text("select fournisseur, jeton_identite from sessions where id = :session and jeton_identite is not null")
+_JETONS = text("select fournisseur, jeton_identite from deconnexions where session_id = :session order by fournisseur")
 _COMPLETER = text(
     """
     update comptes set profil = cast(:profil as jsonb), provenances = cast(:provenances as jsonb) where id = :compte
@@ -163,8 +180,11 @@ class PgPassages(Passages):
         passage = _passage(ligne)
         return None if ligne is None or passage is None else (passage, ligne.expire_le)
 
-    async def depenser(self, id: UUID) -> Passage | None:
-        return _passage((await self._connexion.execute(_DEPENSER, {"id": id})).one_or_none())
+    async def depenser(self, id: UUID, compte_id: UUID | None = None) -> Passage | None:
+        return _passage((await self._connexion.execute(_DEPENSER, {"id": id, "compte": compte_id})).one_or_none())
+
+    async def abandonner(self, id: UUID) -> Passage | None:
+        return _passage((await self._connexion.execute(_ABANDONNER, {"id": id})).one_or_none())
 
     async def connue(self, emetteur: str, sub: str) -> IdentiteConnue | None:
         ligne = (await self._connexion.execute(_CONNUE, {"emetteur": emetteur, "sub": sub})).one_or_none()
@@ -191,8 +211,8 @@ class PgPassages(Passages):
         lignes = (await self._connexion.execute(_IDENTITES, {"compte": compte_id})).all()
         return [msgspec.convert(ligne, IdentiteAttachee, from_attributes=True) for ligne in lignes]
 
-    async def detacher(self, compte_id: UUID, fournisseur: Fournisseur) -> int:
-        return (await self._connexion.execute(_DETACHER, {"compte": compte_id, "fournisseur": fournisseur})).rowcount
+    async def detacher(self, compte_id: UUID, identites: Sequence[UUID]) -> None:
+        await self._connexion.execute(_DETACHER, {"compte": compte_id, "identites": list(identites)})
 
     async def evincer(self, compte_id: UUID, depuis: datetime) -> list[Fournisseur]:
         return list((await self._connexion.execute(_EVINCER, {"compte": compte_id, "depuis": depuis})).scalars())
@@ -203,9 +223,8 @@ class PgPassages(Passages):
     async def confier_jeton(self, compte_id: UUID, session_id: UUID) -> None:
         await self._connexion.execute(_CONFIER, {"compte": compte_id, "session": session_id})
 
-    async def jeton_de_session(self, session_id: UUID) -> tuple[Fournisseur, bytes] | None:
-        ligne = (await self._connexion.execute(_JETON, {"session": session_id})).one_or_none()
-        return None if ligne is None else (ligne.fournisseur, ligne.jeton_identite)
+    async def jetons_de_session(self, session_id: UUID) -> list[tuple[Fournisseur, bytes]]:
+        return [(n.fournisseur, n.jeton_identite) for n in await self._connexion.execute(_JETONS, {"session": session_id})]
 
     async def completer(self, compte_id: UUID, profil: Profil, provenances: Mapping[str, Provenance]) -> None:
         ordre = {

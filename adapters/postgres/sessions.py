@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,19 +25,24 @@ OUVRIR = text(
       update comptes set vu_le = horloge()::date, averti_le = null, empreinte_mdp = coalesce(:rehachee, empreinte_mdp)
        where id = :compte and etat = 'actif' and effacement_le is null
          and (cast(:verifiee as text) is null or empreinte_mdp = :verifiee)
-      returning id, epoque, empreinte_mdp is not null as avec_mot_de_passe
+      returning id, epoque
     ), session as (
       insert into sessions
-        (id, compte_id, empreinte, inactivite, agent, adresse, appareil_partage, authentifiee_le, expire_le, fin_le)
+        (id, compte_id, empreinte, inactivite, agent, adresse, appareil_partage, expire_le, fin_le, identite_id,
+         authentifiee_le)
       select :id, compte.id, :empreinte, make_interval(secs => :inactivite), :agent, :adresse, :partage,
-             case when :par_secret and avec_mot_de_passe then '-infinity' else horloge() end,
-             horloge() + make_interval(secs => :inactivite), horloge() + make_interval(secs => :absolue)
+             horloge() + make_interval(secs => :inactivite), horloge() + make_interval(secs => :absolue),
+             cast(:identite as uuid),
+             case when cast(:identite as uuid) is not null then coalesce(cast(:authentifiee as timestamptz), '-infinity')
+                  when :par_secret then '-infinity'
+                  else horloge() end
         from compte
       returning *
     ), noter as (
       insert into activites (compte_id, nature, details)
       select id, 'connexion', jsonb_strip_nulls(jsonb_build_object(
-               'agent', cast(:agent as text), 'adresse', cast(:adresse as text)))
+               'agent', cast(:agent as text), 'adresse', cast(:adresse as text),
+               'fournisseur', cast(:fournisseur as text)))
         from compte
     )
     select session.*, compte.epoque from (select {_RENDU} from session) session, compte
@@ -65,6 +71,22 @@ _TERMINER_TOUTES = text(
      where compte_id = :compte and terminee_le is null and expire_le > horloge() and id is distinct from cast(:sauf as uuid)
     """
 )
+_TERMINER_OUVERTES_PAR = text(
+    """
+    update sessions set terminee_le = horloge(), motif = :motif
+     where compte_id = :compte and identite_id = any(:identites) and terminee_le is null and expire_le > horloge()
+    returning id
+    """
+)
+_REAUTHENTIFIER_PAR = text(
+    """
+    update sessions s set authentifiee_le = cast(:le as timestamptz)
+      from passages p
+     where s.id = :id and p.id = :passage and cast(:le as timestamptz) >= p.cree_le - cast(:ecart as interval)
+       and cast(:le as timestamptz) > horloge() - cast(:fraicheur as interval)
+    returning s.authentifiee_le + cast(:fraicheur as interval)
+    """
+)
 _REAUTHENTIFIER = text("update sessions set authentifiee_le = horloge() where id = :id returning authentifiee_le + :fraicheur")
 
 
@@ -89,8 +111,19 @@ class PgSessions(Sessions):
         ordre = {"compte": compte_id, "motif": motif, "sauf": sauf}
         return (await self._connexion.execute(_TERMINER_TOUTES, ordre)).rowcount
 
+    async def terminer_ouvertes_par(self, compte_id: UUID, identites: Sequence[UUID], motif: str) -> list[UUID]:
+        ordre = {"compte": compte_id, "identites": list(identites), "motif": motif}
+        return list((await self._connexion.execute(_TERMINER_OUVERTES_PAR, ordre)).scalars())
+
     async def reauthentifier(self, id: UUID, fraicheur: timedelta) -> datetime:
         jusque: datetime = (await self._connexion.execute(_REAUTHENTIFIER, {"id": id, "fraicheur": fraicheur})).scalar_one()
+        return jusque
+
+    async def reauthentifier_par(
+        self, id: UUID, passage_id: UUID, le: datetime, ecart: timedelta, fraicheur: timedelta
+    ) -> datetime | None:
+        ordre = {"id": id, "passage": passage_id, "le": le, "ecart": ecart, "fraicheur": fraicheur}
+        jusque: datetime | None = (await self._connexion.execute(_REAUTHENTIFIER_PAR, ordre)).scalar()
         return jusque
 
 
@@ -111,4 +144,7 @@ def ordre_ouvrir(session: NouvelleSession, rehachee: str | None) -> dict[str, An
         "verifiee": session.verifiee,
         "par_secret": session.par_secret,
         "rehachee": rehachee,
+        "identite": session.par and session.par.identite_id,
+        "fournisseur": session.par and session.par.fournisseur,
+        "authentifiee": session.par and session.par.authentifiee_le,
     }

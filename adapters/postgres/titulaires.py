@@ -30,8 +30,9 @@ TITULAIRE = f"""
                            'nature', nature, 'valeur', valeur, 'recoit_sms', recoit_sms, 'verifie_le', verifie_le)
                            order by nature) from contacts where compte_id = c.id), '[]'),
              'identites', coalesce((select json_agg(json_build_object(
-                            'fournisseur', fournisseur, 'emetteur', emetteur, 'sub', sub, 'rattachee_le', rattachee_le,
-                            'vue_le', vue_le, 'revendications', revendications) order by rattachee_le)
+                            'id', id, 'fournisseur', fournisseur, 'emetteur', emetteur, 'sub', sub,
+                            'rattachee_le', rattachee_le, 'vue_le', vue_le, 'revendications', revendications)
+                            order by rattachee_le)
                             from identites_federees where compte_id = c.id), '[]'),
              'diffusion', coalesce(a.diffusion, '{{}}'),
              'cgu_acceptees', a.cgu, 'cgu_en_vigueur', v.cgu, 'rgpd_connue', a.rgpd, 'rgpd_en_vigueur', v.rgpd,

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0023"
-down_revision = "0014"
+down_revision = "0017"
 
 
 def upgrade() -> None:

@@ -11,7 +11,8 @@ from litestar.exceptions import MethodNotAllowedException
 from domain.erreurs import InscriptionInconnue, JetonInvalide, Refus, SecretInvalide
 from domain.session import Porteur
 
-Acces = Literal["public", "inscription", "session"]
+# `facultatif`: the access token, or what the body bears instead.
+Acces = Literal["public", "inscription", "session", "facultatif"]
 _PORTEUR = "comptoir.porteur"
 
 
@@ -51,7 +52,7 @@ def garder(connexion: Request[Any, Any, Any]) -> None:
         _exiger_jeton(connexion)
     elif acces == "inscription":
         _exiger_secret(connexion)
-    elif acces != "public":
+    elif acces not in ("public", "facultatif"):
         raise JetonInvalide
 
 
@@ -62,7 +63,7 @@ def porteur_de(request: Request[Any, Any, Any]) -> Porteur:
 
 
 def porteur_facultatif(request: Request[Any, Any, Any]) -> Porteur | None:
-    """The same on a public door, where some requests only need it."""
+    """The same on a `facultatif` door, where some requests only need it."""
     porteur: Porteur | None = request.app.state.jetons_acces.lire(_porte(request))
     return porteur
 

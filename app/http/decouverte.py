@@ -28,6 +28,7 @@ from domain.limites import (
     EMAIL_PAR_ADRESSE,
     EMAIL_PAR_CLIENT,
     INSCRIPTIONS_PAR_CLIENT,
+    PASSAGES_PAR_CLIENT,
     RECUPERATIONS_PAR_CLIENT,
     RESEAUX_IPV6,
     SMS_PAR_CLIENT,
@@ -103,6 +104,10 @@ class LimitesPubliees(Struct, frozen=True, kw_only=True):
     echecs_de_connexion_par_compte_par_jour: int = ECHECS_PAR_JOUR
     connexions_par_heure: int = CONNEXIONS_PAR_CLIENT[-1].nombre
     recuperations_par_heure: int = RECUPERATIONS_PAR_CLIENT[-1].nombre
+    passages_par_5_minutes: Annotated[int, Meta(description="Départs vers FranceConnect ou ProConnect.")] = PASSAGES_PAR_CLIENT[
+        0
+    ].nombre
+    passages_par_heure: int = PASSAGES_PAR_CLIENT[-1].nombre
     exports_par_heure: int = ACTIONS_PAR_COMPTE["export"][0].nombre
     modifications_par_compte_par_heure: int = ACTIONS_PAR_COMPTE["profil"][0].nombre
     abonnements_par_compte_par_heure: int = ACTIONS_PAR_COMPTE["diffusion"][0].nombre

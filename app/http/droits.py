@@ -76,6 +76,7 @@ async def export(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> 
         "session",
         erreurs.ReauthentificationRequise,
         erreurs.MotDePasseIncorrect,
+        erreurs.MotDePasseAbsent,
         erreurs.TropDeDemandes,
         erreurs.Sature,
     ),

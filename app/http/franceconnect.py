@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import State
@@ -14,7 +15,7 @@ from app.http.acces import ouvert, porteur_de, porteur_facultatif
 from app.http.contexte import appel_de, langue_de
 from app.http.corps import RequeteJson
 from app.http.pages import page
-from app.http.sessions import cookies_de_session, exiger_origine
+from app.http.sessions import cookies_de_session, cookies_retires, exiger_origine
 from app.usecases import CasUtilisation
 from domain import erreurs
 from domain.federation import Fournisseur
@@ -33,13 +34,13 @@ from domain.passage import (
     "/v1/franceconnect/autorisations",
     operation_id="autoriserPassage",
     opt=ouvert(
-        "public",
+        "facultatif",
         erreurs.FournisseurInactif,
         erreurs.RetourRefuse,
-        erreurs.JetonInvalide,
-        erreurs.SessionFinie,
         erreurs.ReauthentificationRequise,
         erreurs.CguAReaccepter,
+        erreurs.IdentiteInadaptee,
+        erreurs.IdentiteNonRattachee,
         erreurs.TropDeDemandes,
         erreurs.FournisseurIndisponible,
     ),
@@ -48,8 +49,7 @@ async def autoriser(
     data: JSONBody[DemandeAutorisation], request: RequeteJson, cas: NamedDependency[CasUtilisation]
 ) -> AutorisationCreee:
     """Where to send the browser."""
-    porteur = porteur_facultatif(request) if data.intention == "rattachement" else None
-    return await cas.federations.autoriser(data, porteur, appel_de(request))
+    return await cas.federations.autoriser(data, porteur_facultatif(request), appel_de(request))
 
 
 @get("/v1/franceconnect/retour", include_in_schema=False, opt=ouvert("public", agissante=True))
@@ -75,6 +75,10 @@ async def retour(request: Request[Any, Any, State], cas: NamedDependency[CasUtil
         erreurs.CompteIndisponible,
         erreurs.EffacementEnCours,
         erreurs.IdentiteDejaRattachee,
+        erreurs.IdentiteDifferente,
+        erreurs.IdentiteInadaptee,
+        erreurs.IdentiteNonRattachee,
+        erreurs.ReauthentificationRequise,
         erreurs.SessionFinie,
         erreurs.CguAReaccepter,
         erreurs.OrigineRefusee,
@@ -95,12 +99,13 @@ async def echanger(
 
 @delete(
     "/v1/moi/franceconnect",
+    status_code=204,
     operation_id="detacherIdentite",
     opt=ouvert(
         "session",
         erreurs.ReauthentificationRequise,
         erreurs.CguAReaccepter,
-        erreurs.PassageInconnu,
+        erreurs.IdentiteNonRattachee,
         erreurs.DernierMoyenDeConnexion,
     ),
 )
@@ -110,22 +115,28 @@ async def detacher(
     fournisseur: Annotated[
         Fournisseur, QueryParameter(description="Celui dont les identités sont détachées.")
     ] = "franceconnect",
-) -> None:
-    """Detaches a provider's identities, as long as another way in remains."""
-    await cas.federations.detacher(porteur_de(request), fournisseur)
+    identite: Annotated[
+        UUID | None, QueryParameter(description="L'`id` de la seule à détacher ; sans lui, toutes celles de `fournisseur`.")
+    ] = None,
+) -> Response[None]:
+    """Detaches identities, as long as another way in remains."""
+    finie = await cas.rattachements.detacher(porteur_de(request), fournisseur, identite)
+    return Response(None, status_code=204, cookies=cookies_retires(request) if finie else [])
 
 
 @post(
     "/v1/franceconnect/deconnexions",
     status_code=200,
     operation_id="deconnecterPartout",
-    opt=ouvert("session", erreurs.RetourRefuse),
+    opt=ouvert("facultatif", erreurs.RetourRefuse, erreurs.JetonIdentiteInvalide),
 )
 async def deconnecter(
     data: JSONBody[DemandeDeconnexion], request: RequeteJson, cas: NamedDependency[CasUtilisation]
-) -> DeconnexionPrete:
-    """Signs out here, and tells where to sign out of the provider."""
-    return await cas.federations.deconnecter(porteur_de(request), data.retour)
+) -> Response[DeconnexionPrete]:
+    """Signs out here, and tells where to sign out of the providers."""
+    porteur = porteur_facultatif(request) if data.jeton_identite is None else None
+    prete = await cas.federations.deconnecter(porteur, data)
+    return Response(prete, cookies=cookies_retires(request) if porteur else [])
 
 
 routes = Router("/", route_handlers=[autoriser, retour, echanger, detacher, deconnecter], tags=["FranceConnect"])

@@ -30,6 +30,7 @@ _ATTENTE_MAX = 25
         erreurs.DocumentPerime,
         erreurs.JetonIdentiteInvalide,
         erreurs.IdentiteDejaRattachee,
+        erreurs.IdentiteInadaptee,
         erreurs.TropDeDemandes,
         erreurs.Sature,
         idempotente=True,

@@ -20,7 +20,13 @@ from domain.activite import ActiviteVue, Fil
 from domain.modification import DemandeContact, DemandeIdentifiant, DemandeMotDePasse, IdentifiantVue, ModificationMoi
 from domain.moi import ContactVue, MoiVue, etiquette
 
-_REAUTHENTIFIEE = (erreurs.ReauthentificationRequise, erreurs.MotDePasseIncorrect, erreurs.TropDeDemandes, erreurs.Sature)
+_REAUTHENTIFIEE = (
+    erreurs.ReauthentificationRequise,
+    erreurs.MotDePasseIncorrect,
+    erreurs.MotDePasseAbsent,
+    erreurs.TropDeDemandes,
+    erreurs.Sature,
+)
 
 Apres = Annotated[str | None, QueryParameter(max_length=16, description="Le `suivant` de la page précédente.")]
 Limite = Annotated[int, QueryParameter(ge=1, le=100, description="Lignes par page.")]
@@ -60,7 +66,7 @@ async def modifier(
     "/v1/moi/mot-de-passe",
     status_code=204,
     operation_id="changerMotDePasse",
-    opt=ouvert("session", erreurs.CguAReaccepter, erreurs.MotDePasseIncorrect, erreurs.TropDeDemandes, erreurs.Sature),
+    opt=ouvert("session", erreurs.CguAReaccepter, *_REAUTHENTIFIEE),
 )
 async def changer_mot_de_passe(
     data: JSONBody[DemandeMotDePasse], request: RequeteJson, cas: NamedDependency[CasUtilisation]
@@ -72,14 +78,7 @@ async def changer_mot_de_passe(
 @put(
     "/v1/moi/identifiant",
     operation_id="changerIdentifiant",
-    opt=ouvert(
-        "session",
-        erreurs.CguAReaccepter,
-        erreurs.MotDePasseIncorrect,
-        erreurs.IdentifiantIndisponible,
-        erreurs.TropDeDemandes,
-        erreurs.Sature,
-    ),
+    opt=ouvert("session", erreurs.CguAReaccepter, erreurs.IdentifiantIndisponible, *_REAUTHENTIFIEE),
 )
 async def changer_identifiant(
     data: JSONBody[DemandeIdentifiant], request: RequeteJson, cas: NamedDependency[CasUtilisation]

@@ -16,6 +16,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from msgspec import to_builtins
 
 from app.http import textes
+from app.http.acces import Acces
 from app.http.problemes import (
     MEDIA,
     STATUTS,
@@ -60,7 +61,12 @@ _SI_VERSION = {
     "schema": {"type": "string"},
     "example": '"8c0f3b0e5f8e4f0aa6f3d1f5d6b7c8d9"',
 }
-_SCHEMAS = {"inscription": "secretInscription", "session": "jetonAcces"}
+_SECURITE: dict[Acces, list[dict[str, list[str]]]] = {
+    "public": [],
+    "inscription": [{"secretInscription": []}],
+    "session": [{"jetonAcces": []}],
+    "facultatif": [{"jetonAcces": []}, {}],
+}
 
 
 def configuration(version: str) -> OpenAPIConfig:
@@ -130,7 +136,7 @@ def _completer(operation: dict[str, Any], gestionnaire: Any, origine: str, langu
     parametres.append(_LANGUE)
     if gestionnaire.opt["idempotente"]:
         parametres.append(_CLE)
-    operation["security"] = [{_SCHEMAS[acces]: []}] if (acces := gestionnaire.opt["acces"]) in _SCHEMAS else []
+    operation["security"] = _SECURITE[gestionnaire.opt["acces"]]
     if gestionnaire.opt["etiquetee"] and "PATCH" in gestionnaire.http_methods:
         parametres.append(_SI_VERSION)
     for reponse in operation["responses"].values():
@@ -160,7 +166,7 @@ def _refus(gestionnaire: Any) -> set[type[Refus]]:
     refus: set[type[Refus]] = {RequeteInvalide, ErreurInterne, erreurs.Indisponible, *gestionnaire.opt["refus"]}
     if gestionnaire.parsed_data_field is not None:
         refus |= {JsonInvalide, TypeContenu, CorpsTropGrand, DelaiDepasse, erreurs.ChampsInvalides}
-    if gestionnaire.opt["acces"] == "session":
+    if gestionnaire.opt["acces"] in ("session", "facultatif"):
         refus |= {erreurs.JetonInvalide, erreurs.SessionFinie}
     if gestionnaire.opt["acces"] == "inscription":
         refus |= {erreurs.SecretInvalide, erreurs.InscriptionInconnue}

@@ -125,7 +125,7 @@ async def fermer(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> 
     """Signs out, here."""
     porteur = porteur_de(request)
     await cas.sessions.terminer(porteur, porteur.session_id)
-    return _sans_cookie(request)
+    return Response(None, status_code=204, cookies=cookies_retires(request))
 
 
 @delete("/v1/sessions/{id:uuid}", operation_id="fermerAutreSession", opt=ouvert("session", erreurs.SessionInconnue))
@@ -133,21 +133,21 @@ async def fermer_autre(id: FromPath[UUID], request: RequeteJson, cas: NamedDepen
     """Ends one session of the account, possibly this one."""
     porteur = porteur_de(request)
     await cas.sessions.terminer(porteur, id)
-    return _sans_cookie(request) if id == porteur.session_id else Response(None, status_code=204)
+    return Response(None, status_code=204, cookies=cookies_retires(request) if id == porteur.session_id else [])
 
 
 @delete("/v1/sessions", operation_id="fermerToutesSessions", opt=ouvert("session"))
 async def fermer_toutes(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> Response[None]:
     """Signs out everywhere."""
     await cas.sessions.terminer_toutes(porteur_de(request))
-    return _sans_cookie(request)
+    return Response(None, status_code=204, cookies=cookies_retires(request))
 
 
 @post(
     "/v1/sessions/courante/reauthentification",
     status_code=200,
     operation_id="reauthentifier",
-    opt=ouvert("session", erreurs.MotDePasseIncorrect, erreurs.TropDeDemandes, erreurs.Sature),
+    opt=ouvert("session", erreurs.MotDePasseIncorrect, erreurs.MotDePasseAbsent, erreurs.TropDeDemandes, erreurs.Sature),
 )
 async def reauthentifier(
     data: JSONBody[DemandeReauthentification], request: RequeteJson, cas: NamedDependency[CasUtilisation]
@@ -216,6 +216,11 @@ def cookies_de_session(creee: SessionCreee) -> tuple[SessionCreee, list[Cookie]]
     return structs.replace(creee, jeton_rafraichissement=None, jeton_appareil=None), cookies
 
 
+def cookies_retires(request: Request[Any, Any, Any]) -> list[Cookie]:
+    """What takes the cookie of a session that has ended off a browser that has one."""
+    return [_cookie(COOKIE_SESSION, "", 0)] if COOKIE_SESSION in request.cookies else []
+
+
 def _remise(creee: SessionCreee, options: OptionsSession) -> Response[SessionCreee]:
     lieu = {"Location": f"/v1/sessions/{creee.session}"}
     if not options.cookie:
@@ -232,11 +237,6 @@ def _cookie_de_session(jetons: JetonsSession) -> Cookie:
 def _cookie(nom: str, valeur: str, duree: int | None = None) -> Cookie:
     """Without a duration it goes with the browser."""
     return Cookie(key=nom, value=valeur, path="/", secure=True, httponly=True, samesite="strict", max_age=duree)
-
-
-def _sans_cookie(request: Request[Any, Any, Any]) -> Response[None]:
-    presents = [_cookie(COOKIE_SESSION, "", 0)] if COOKIE_SESSION in request.cookies else []
-    return Response(None, status_code=204, cookies=presents)
 
 
 session = Router(

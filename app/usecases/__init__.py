@@ -12,6 +12,7 @@ from app.usecases.federations import Federations
 from app.usecases.identifiants import Identifiants
 from app.usecases.inscriptions import Inscriptions
 from app.usecases.moi import Moi
+from app.usecases.rattachements import Rattachements
 from app.usecases.recuperations import Recuperations
 from app.usecases.sessions import Sessions
 
@@ -30,3 +31,4 @@ class CasUtilisation:
     consentements: Consentements
     depart: Depart
     federations: Federations
+    rattachements: Rattachements

@@ -10,6 +10,7 @@ from msgspec import convert
 
 from app.usecases.appel import Appel, Rejeux
 from app.usecases.preuves import Preuves
+from app.usecases.rattachements import prevenir
 from domain.activation import (
     DELAI_RENVOI,
     ENVOIS_MAX,
@@ -155,7 +156,11 @@ class Activations:
             compte = await tx.comptes.verrouiller(jeton.compte_id)
             if compte is None or compte.etat == "actif" or not await tx.jetons.depenser(jeton.id):
                 return False
-            return await tx.comptes.activer(jeton)
+            active = await tx.comptes.activer(jeton)
+            # Told now that a channel is proven: whoever proves it may not be who signed up.
+            for identite in await tx.passages.identites(compte.id) if active else ():
+                await prevenir(tx, compte.id, identite.fournisseur, [])
+            return active
 
     async def _renvoyer(self, tx: Transaction, ouverte: ActivationOuverte, client: str) -> None:
         attendre = await tx.limites.depenser(self._regulateur.envoi(ouverte.jeton, client))

@@ -16,6 +16,7 @@ from app.usecases.identifiants import Identifiants
 from app.usecases.inscriptions import Inscriptions
 from app.usecases.moi import Moi, Titres
 from app.usecases.preuves import Preuves
+from app.usecases.rattachements import Rattachements
 from app.usecases.recuperations import Recuperations
 from app.usecases.sessions import Sessions
 from domain.federation import Fournisseur, FournisseurIdentite
@@ -108,11 +109,13 @@ def assembler(p: Ports) -> CasUtilisation:
         regulateur=p.regulateur,
         outils=p.outils,
     )
+    rattachements = Rattachements(p.store, p.outils)
     federations = Federations(
         store=p.store,
         fournisseurs=p.fournisseurs,
         retours=p.retours,
         sessions=sessions,
+        rattachements=rattachements,
         coffre=p.coffre,
         trousseau=p.trousseau,
         regulateur=p.regulateur,
@@ -165,4 +168,5 @@ def assembler(p: Ports) -> CasUtilisation:
             systeme=p.systeme,
         ),
         federations=federations,
+        rattachements=rattachements,
     )

@@ -6,6 +6,7 @@ that a callback somebody else is made to open gives them nothing (R74).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -19,22 +20,22 @@ import msgspec
 from msgspec import structs
 
 from app.usecases.appel import Appel
+from app.usecases.rattachements import Rattachements
 from app.usecases.sessions import Sessions
 from domain.activite import Activite
 from domain.erreurs import (
     ChampsInvalides,
     CodeEchangeInvalide,
     CompteIndisponible,
-    DernierMoyenDeConnexion,
     EffacementEnCours,
     FournisseurInactif,
     FournisseurIndisponible,
     IdentiteDejaRattachee,
+    IdentiteNonRattachee,
     JetonIdentiteInvalide,
     JetonInvalide,
     PassageInconnu,
     RetourRefuse,
-    SessionFinie,
     TropDeDemandes,
 )
 from domain.federation import FederationIndisponible, Fournisseur, FournisseurIdentite, IdentiteRecue, IdentiteRefusee
@@ -48,12 +49,14 @@ from domain.passage import (
     AutorisationCreee,
     DeconnexionPrete,
     DemandeAutorisation,
+    DemandeDeconnexion,
     DemandeEchange,
+    IdentiteConnue,
+    Intention,
     Passage,
     Preremplissage,
     Resultat,
     ResultatInscription,
-    ResultatRattachement,
     ResultatRattachementRequis,
     ResultatSession,
     convient,
@@ -62,9 +65,10 @@ from domain.passage import (
     preremplir,
 )
 from domain.ports import Coffre, Systeme
-from domain.profils import Citoyen, Profil
-from domain.session import Porteur
-from domain.titulaire import Titulaire, exiger_ecriture, exiger_recent, exiger_titulaire
+from domain.profils import Profil
+from domain.rattachement import exiger_convenance
+from domain.session import Ouverture, Porteur
+from domain.titulaire import exiger_ecriture, exiger_recent, exiger_titulaire
 from domain.transaction import Store, Transaction
 
 # Seconds a client is told to wait when a provider is away.
@@ -84,6 +88,7 @@ class Federations:
         fournisseurs: Mapping[Fournisseur, FournisseurIdentite],
         retours: Sequence[str],
         sessions: Sessions,
+        rattachements: Rattachements,
         coffre: Coffre,
         trousseau: Trousseau,
         regulateur: Regulateur,
@@ -91,24 +96,28 @@ class Federations:
         outils: Callable[[], Outils],
     ) -> None:
         self._store, self._fournisseurs, self._retours, self._sessions = store, fournisseurs, retours, sessions
-        self._coffre, self._trousseau, self._regulateur = coffre, trousseau, regulateur
+        self._rattachements, self._coffre = rattachements, coffre
+        self._trousseau, self._regulateur = trousseau, regulateur
         self._systeme, self._outils = systeme, outils
 
     async def autoriser(self, demande: DemandeAutorisation, porteur: Porteur | None, appel: Appel) -> AutorisationCreee:
-        """Where to go. Attaching takes the proof of the account, given a short time ago, in the session that asks (R79)."""
+        """Where to go. Attaching takes the proof of the account, given a short time ago, in the session that asks (R79).
+
+        Refusals of those that are of an account: `JetonInvalide`, `SessionFinie`; to attach, `ReauthentificationRequise`,
+        `CguAReaccepter`, `IdentiteInadaptee`; to prove again who one is, `IdentiteNonRattachee`.
+        """
         fournisseur = self._fournisseur(demande.fournisseur)
         self._exiger_retour(demande.retour)
         id = self._systeme.nouvel_id()
         # Before anything is written: a provider that is away leaves nothing behind.
-        url = await self._adresse(fournisseur, id)
+        url = await self._adresse(fournisseur, id, demande.intention)
         async with self._store.transaction() as tx:
             attendre = await tx.limites.depenser(self._regulateur.passage(appel.client))
             if attendre is not None:
                 raise TropDeDemandes(attendre)
             passage = Passage(id=id, fournisseur=demande.fournisseur, intention=demande.intention, retour=demande.retour)
-            if demande.intention == "rattachement":
-                titulaire = await self._exiger_preuve(tx, porteur)
-                passage = structs.replace(passage, compte_id=titulaire.id, session_id=titulaire.session_id)
+            if demande.intention in ("rattachement", "reauthentification"):
+                passage = await self._au_nom_de(tx, porteur, passage)
             fin = await tx.passages.ouvrir(passage, demande.code_challenge, DUREE_PASSAGE)
         return AutorisationCreee(url=url, expire_le=fin)
 
@@ -140,28 +149,33 @@ class Federations:
         return _retour(passage.retour, code=self._trousseau.code_echange(id))
 
     async def echanger(self, demande: DemandeEchange, appel: Appel) -> Resultat:
-        """What the identity opens. Refusals: `CodeEchangeInvalide`, `CompteIndisponible`, `EffacementEnCours`,
-        `IdentiteDejaRattachee`, `SessionFinie`.
+        """What the identity opens. Refusals: `CodeEchangeInvalide`, `CompteIndisponible`, `EffacementEnCours`, and those of
+        `Rattachements`.
         """
         id = self._trousseau.lire_code_echange(demande.code)
         if id is None:
             raise CodeEchangeInvalide
         async with self._store.transaction() as tx:
             echange = await tx.passages.echanger(id, _defi(demande.code_verifier), DUREE_PREREMPLISSAGE)
-        if echange is None:
-            raise CodeEchangeInvalide
-        passage, fin = echange
-        identite = self._lire(passage)
+            if echange is None:
+                raise CodeEchangeInvalide
+            passage, fin = echange
+            identite = self._lire(passage)
+            if passage.session_id is not None:
+                # Whatever is refused next, the provider's session is open: signing out of this one must be able to end it.
+                await tx.passages.noter_session(passage.session_id, identite.fournisseur, self._sceller(identite))
         async with self._store.transaction() as tx:
             if passage.intention == "rattachement":
-                return await self._rattacher(tx, passage, identite)
+                return await self._rattachements.rattacher(tx, passage, identite, self._empreinte_pivot(identite))
+            if passage.intention == "reauthentification":
+                return await self._rattachements.reauthentifier(tx, passage, identite)
             connue = await tx.passages.connue(identite.emetteur, identite.sub)
             if connue is not None and connue.etat != "en_attente":
                 if connue.effacement_prevu:
                     raise EffacementEnCours
                 if connue.etat != "actif":
                     raise CompteIndisponible
-                return await self._entrer(tx, connue.compte_id, identite, demande, appel)
+                return await self._entrer(tx, connue, identite, demande, appel)
             inscription = self._preremplissage(passage, identite, fin)
             empreinte = self._empreinte_pivot(identite)
             if empreinte and await tx.passages.semblable(empreinte):
@@ -171,115 +185,97 @@ class Federations:
     async def inscrire(self, tx: Transaction, compte: UUID, profil: Profil, jeton: str) -> None:
         """Attaches the identity that a sign-up brings, in its transaction; what it certifies may not have been altered.
 
-        Refusals: `JetonIdentiteInvalide`, `IdentiteDejaRattachee`, field errors (`champ_verrouille`).
+        Refusals: `JetonIdentiteInvalide`, `IdentiteInadaptee`, `IdentiteDejaRattachee`, field errors (`champ_verrouille`).
         """
         id = self._trousseau.lire_jeton_identite(jeton)
         passage = await tx.passages.depenser(id) if id else None
         if passage is None:
             raise JetonIdentiteInvalide
         identite = self._lire(passage)
+        exiger_convenance(identite.fournisseur, profil)
         champs, provenances = preremplir(identite, self._outils())
-        # FranceConnect certifies a person, not an organisation.
         provenances = provenances if convient(identite, profil) else {}
         if fautes := fautes_de_verrou(profil, champs, provenances):
             raise ChampsInvalides(fautes)
-        await self._attacher(tx, compte, identite, self._sceller(identite))
+        if not await tx.passages.attacher(compte, identite, self._empreinte_pivot(identite), self._sceller(identite)):
+            raise IdentiteDejaRattachee
         donnes: dict[str, Any] = msgspec.to_builtins(profil)
         tels_quels = {nom: p for nom, p in provenances.items() if donnes.get(nom) == champs[nom]}
         await tx.passages.completer(compte, profil, tels_quels)
+        await tx.registre.noter(compte, Activite(nature="identite_rattachee", details={"fournisseur": identite.fournisseur}))
 
-    async def _attacher(self, tx: Transaction, compte: UUID, identite: IdentiteRecue, jeton: bytes | None = None) -> None:
-        if not await tx.passages.attacher(compte, identite, self._empreinte_pivot(identite), jeton):
-            raise IdentiteDejaRattachee
+    async def deconnecter(self, porteur: Porteur | None, demande: DemandeDeconnexion) -> DeconnexionPrete:
+        """Ends the session here, or gives a sign-up up; the addresses end those of the providers.
 
-    async def detacher(self, porteur: Porteur, fournisseur: Fournisseur) -> None:
-        """Refusals: `ReauthentificationRequise`, `PassageInconnu` (nothing attached), `DernierMoyenDeConnexion` (R80)."""
+        Refusals: `RetourRefuse`, `JetonInvalide`, `SessionFinie`, `JetonIdentiteInvalide`.
+        """
+        if demande.jeton_identite is None and porteur is None:
+            raise JetonInvalide
+        self._exiger_retour(demande.retour)
         async with self._store.transaction() as tx:
-            titulaire = exiger_recent(exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id)))
-            attachees = await tx.passages.identites(titulaire.id)
-            restent = [i for i in attachees if i.fournisseur != fournisseur]
-            if len(restent) == len(attachees):
-                raise PassageInconnu
-            if not restent and not titulaire.mot_de_passe_defini:
-                raise DernierMoyenDeConnexion
-            await tx.passages.detacher(titulaire.id, fournisseur)
-            libres = {
-                nom: structs.replace(p, verrouille=False) if p.source == fournisseur else p
-                for nom, p in titulaire.provenances.items()
-            }
-            await tx.passages.completer(titulaire.id, titulaire.profil, libres)
-            await tx.registre.noter(titulaire.id, Activite(nature="identite_detachee", details={"fournisseur": fournisseur}))
-            await tx.avis.avertir(titulaire.id, "identite_detachee", {"fournisseur": fournisseur}, partout=True)
+            gardes = await (self._terminer(tx, porteur) if porteur else self._abandonner(tx, demande.jeton_identite or ""))
+        sorties = await asyncio.gather(*(self._sortie(nom, jeton, demande.retour) for nom, jeton in gardes))
+        adresses = [adresse for adresse in sorties if adresse is not None]
+        return DeconnexionPrete(url=adresses[0] if adresses else None, ensuite=adresses[1:])
 
-    async def deconnecter(self, porteur: Porteur, retour: str) -> DeconnexionPrete:
-        """Ends the session here; the address ends the provider's. Refusals: `RetourRefuse`, `SessionFinie`."""
-        self._exiger_retour(retour)
-        async with self._store.transaction() as tx:
-            exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
-            garde = await tx.passages.jeton_de_session(porteur.session_id)
-            await tx.sessions.terminer(porteur.compte_id, porteur.session_id, "deconnexion")
-            await tx.registre.noter(porteur.compte_id, Activite(nature="deconnexion"))
-        clair = self._coffre.ouvrir(garde[1]) if garde else None
-        fournisseur = self._fournisseurs.get(garde[0]) if garde else None
+    async def _terminer(self, tx: Transaction, porteur: Porteur) -> list[tuple[Fournisseur, bytes]]:
+        exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+        await tx.sessions.terminer(porteur.compte_id, porteur.session_id, "deconnexion")
+        await tx.registre.noter(porteur.compte_id, Activite(nature="deconnexion"))
+        return await tx.passages.jetons_de_session(porteur.session_id)
+
+    async def _abandonner(self, tx: Transaction, jeton: str) -> list[tuple[Fournisseur, bytes]]:
+        id = self._trousseau.lire_jeton_identite(jeton)
+        passage = await tx.passages.abandonner(id) if id else None
+        if passage is None:
+            raise JetonIdentiteInvalide
+        identite = self._lire(passage)
+        return [(identite.fournisseur, self._sceller(identite))]
+
+    async def _sortie(self, nom: Fournisseur, jeton: bytes, retour: str) -> str | None:
+        """Where this provider's session ends; None when it cannot be told: signing out here must not wait for anybody."""
+        clair, fournisseur = self._coffre.ouvrir(jeton), self._fournisseurs.get(nom)
         if clair is None or fournisseur is None:
-            return DeconnexionPrete(url=None)
+            return None
         try:
             state = self._trousseau.state(self._systeme.nouvel_id())
-            return DeconnexionPrete(url=await fournisseur.adresse_deconnexion(clair.decode(), state, retour))
+            return await fournisseur.adresse_deconnexion(clair.decode(), state, retour)
         except FederationIndisponible:
-            # Signing out here must not wait for anybody.
-            return DeconnexionPrete(url=None)
-
-    async def _rattacher(self, tx: Transaction, passage: Passage, identite: IdentiteRecue) -> ResultatRattachement:
-        """The session that left must still live: a proof does not outlive its account's sign-out, reset or suspension."""
-        if passage.compte_id is None or passage.session_id is None:
-            raise CodeEchangeInvalide
-        titulaire = exiger_ecriture(await tx.titulaires.tenir(passage.compte_id, passage.session_id))
-        # The provider's session is now open too: signing out of this one must be able to end it.
-        await tx.passages.noter_session(titulaire.session_id, identite.fournisseur, self._sceller(identite))
-        connue = await tx.passages.connue(identite.emetteur, identite.sub)
-        if connue is not None and connue.compte_id == titulaire.id:
-            return ResultatRattachement(deja_rattachee=True)
-        await self._attacher(tx, titulaire.id, identite)
-        await self._certifier(tx, titulaire, identite)
-        fait = {"fournisseur": identite.fournisseur}
-        await tx.registre.noter(titulaire.id, Activite(nature="identite_rattachee", details=fait))
-        await tx.avis.avertir(titulaire.id, "identite_rattachee", fait, partout=True)
-        return ResultatRattachement(deja_rattachee=False)
-
-    async def _certifier(self, tx: Transaction, titulaire: Titulaire, identite: IdentiteRecue) -> None:
-        """A Citoyen's civil status becomes what FranceConnect says it is; what was typed of an organisation stays."""
-        if identite.fournisseur != "franceconnect" or not convient(identite, titulaire.profil):
-            return
-        champs, provenances = preremplir(identite, self._outils())
-        certifies = {nom: p for nom, p in provenances.items() if p.verrouille}
-        brut = msgspec.to_builtins(titulaire.profil) | {nom: champs[nom] for nom in certifies}
-        await tx.passages.completer(titulaire.id, msgspec.convert(brut, Citoyen), titulaire.provenances | certifies)
+            return None
 
     async def _entrer(
-        self, tx: Transaction, compte: UUID, identite: IdentiteRecue, demande: DemandeEchange, appel: Appel
+        self, tx: Transaction, connue: IdentiteConnue, identite: IdentiteRecue, demande: DemandeEchange, appel: Appel
     ) -> ResultatSession:
+        par = Ouverture(identite_id=connue.id, fournisseur=identite.fournisseur, authentifiee_le=identite.authentifiee_le)
         # Its holder may be taking the account back at this instant: held, it is what it has become.
-        connue = await tx.passages.connue(identite.emetteur, identite.sub) if await tx.titulaires.verrouiller(compte) else None
-        entree = connue is not None and connue.compte_id == compte
-        creee = await self._sessions.ouvrir_pour(tx, compte, demande, appel) if entree else None
+        tenue = await tx.titulaires.verrouiller(connue.compte_id)
+        encore = await tx.passages.connue(identite.emetteur, identite.sub) if tenue else None
+        entree = encore is not None and (encore.id, encore.compte_id) == (connue.id, connue.compte_id)
+        creee = await self._sessions.ouvrir_par(tx, connue.compte_id, par, demande, appel) if entree else None
         if creee is None:
             raise CompteIndisponible
         await tx.passages.revoir(identite)
         await tx.passages.noter_session(creee.session, identite.fournisseur, self._sceller(identite))
         return ResultatSession(session=creee)
 
-    async def _exiger_preuve(self, tx: Transaction, porteur: Porteur | None) -> Titulaire:
+    async def _au_nom_de(self, tx: Transaction, porteur: Porteur | None, passage: Passage) -> Passage:
+        """The passage, of the account and the session that ask for it."""
         if porteur is None:
             raise JetonInvalide
         titulaire = await tx.titulaires.tenir(porteur.compte_id, porteur.session_id)
-        if titulaire is None:
-            raise SessionFinie
-        return exiger_recent(exiger_ecriture(titulaire))
+        if passage.intention == "rattachement":
+            titulaire = exiger_recent(exiger_ecriture(titulaire))
+            exiger_convenance(passage.fournisseur, titulaire.profil)
+        else:
+            titulaire = exiger_titulaire(titulaire)
+            if all(i.fournisseur != passage.fournisseur for i in titulaire.identites):
+                raise IdentiteNonRattachee
+        return structs.replace(passage, compte_id=titulaire.id, session_id=titulaire.session_id)
 
-    async def _adresse(self, fournisseur: FournisseurIdentite, id: UUID) -> str:
+    async def _adresse(self, fournisseur: FournisseurIdentite, id: UUID, intention: Intention) -> str:
+        state, nonce = self._trousseau.state(id), self._trousseau.nonce(id)
         try:
-            return await fournisseur.adresse_autorisation(self._trousseau.state(id), self._trousseau.nonce(id))
+            return await fournisseur.adresse_autorisation(state, nonce, a_nouveau=intention == "reauthentification")
         except FederationIndisponible:
             raise FournisseurIndisponible(_REPRISE) from None
 

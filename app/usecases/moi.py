@@ -17,6 +17,7 @@ from domain.consentements import fautes_d_age
 from domain.erreurs import (
     ActiviteInconnue,
     ChampsInvalides,
+    ErreurChamp,
     IdentifiantIndisponible,
     MotDePasseIncorrect,
     Refus,
@@ -40,7 +41,7 @@ from domain.outils import Outils
 from domain.ports import Dossier, Hacheur
 from domain.profils import Profil
 from domain.session import Porteur
-from domain.titulaire import Titulaire, exiger_ecriture, exiger_titulaire
+from domain.titulaire import Titulaire, exiger_ecriture, exiger_recent, exiger_titulaire
 from domain.transaction import Store, Transaction
 
 # What the feed calls a line, by its nature, in the reader's language.
@@ -107,17 +108,25 @@ class Moi:
         return profil
 
     async def changer_mot_de_passe(self, porteur: Porteur, demande: DemandeMotDePasse) -> None:
-        """Every other session ends, and what was pending with it (R44, R46); the same one again changes nothing."""
+        """Every other session ends, and what was pending with it (R44, R46); the same one again changes nothing. An account
+        that has none is given one.
+
+        Refusals: `MotDePasseIncorrect`, `MotDePasseAbsent`, `ReauthentificationRequise`, `TropDeDemandes`, field errors.
+        """
         titulaire = exiger_ecriture(await self._dossier.titulaire(porteur))
-        verifiee = await self._sessions.verifier(porteur, demande.mot_de_passe_actuel)
+        verifiee = await self._mot_de_passe_actuel(porteur, titulaire, demande.mot_de_passe_actuel)
         fautes = mot_de_passe.fautes(demande.mot_de_passe, titulaire.mots_connus(), self._outils().estimateur)
         if fautes:
             raise ChampsInvalides(fautes)
-        if mot_de_passe.normaliser(demande.mot_de_passe) == mot_de_passe.normaliser(demande.mot_de_passe_actuel):
+        if verifiee and mot_de_passe.normaliser(demande.mot_de_passe) == mot_de_passe.normaliser(
+            demande.mot_de_passe_actuel or ""
+        ):
             return
         neuve = await self._hacheur.hacher(demande.mot_de_passe)
         async with self._store.transaction() as tx:
-            exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+            tenu = exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+            if verifiee is None:
+                exiger_recent(tenu)
             if (await tx.titulaires.empreinte_mdp(porteur.compte_id))[0] != verifiee:
                 raise MotDePasseIncorrect
             attendre = await tx.limites.depenser(self._regulateur.action("mot_de_passe", porteur.compte_id))
@@ -129,12 +138,25 @@ class Moi:
             await tx.registre.noter(porteur.compte_id, Activite(nature="mot_de_passe_change"))
             await tx.avis.avertir(porteur.compte_id, "mot_de_passe_change")
 
+    async def _mot_de_passe_actuel(self, porteur: Porteur, titulaire: Titulaire, donne: str | None) -> str | None:
+        """Its hash; None when there is none to give. A recent sign-in does not stand for one that there is."""
+        if donne is not None:
+            return await self._sessions.verifier(porteur, donne)
+        if titulaire.mot_de_passe_defini:
+            raise ChampsInvalides([ErreurChamp(pointer="/mot_de_passe_actuel", code="requis")])
+        return None
+
     async def changer_identifiant(self, porteur: Porteur, demande: DemandeIdentifiant, appel: Appel) -> IdentifiantVue:
-        """The former one goes into quarantine. Refusals: `IdentifiantIndisponible`, `MotDePasseIncorrect`, `TropDeDemandes`."""
+        """The former one goes into quarantine. Refusals: `IdentifiantIndisponible`, `MotDePasseIncorrect`, `MotDePasseAbsent`,
+        `ReauthentificationRequise`, `TropDeDemandes`.
+        """
         exiger_ecriture(await self._dossier.titulaire(porteur))
-        await self._sessions.verifier(porteur, demande.mot_de_passe)
+        if demande.mot_de_passe is not None:
+            await self._sessions.verifier(porteur, demande.mot_de_passe)
         async with self._store.transaction() as tx:
             titulaire = exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+            if demande.mot_de_passe is None:
+                exiger_recent(titulaire)
             refus = await self._renommer(tx, titulaire, demande.identifiant)
         if isinstance(refus, IdentifiantIndisponible):
             raise await self._conflit(demande.identifiant, appel)

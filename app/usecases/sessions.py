@@ -17,6 +17,7 @@ from domain.erreurs import (
     IdentifiantsIncorrects,
     InscriptionInconnue,
     InscriptionTerminee,
+    MotDePasseAbsent,
     MotDePasseIncorrect,
     PasEncoreActif,
     SessionDejaRemise,
@@ -37,6 +38,7 @@ from domain.session import (
     DemandeSession,
     JetonsSession,
     OptionsSession,
+    Ouverture,
     Porteur,
     Presentation,
     Reauthentifiee,
@@ -153,9 +155,12 @@ class Sessions:
             raise SessionDejaRemise
         return self._creee(ouverte, options, self._systeme.nouvel_id())
 
-    async def ouvrir_pour(self, tx: Transaction, compte: UUID, options: OptionsSession, appel: Appel) -> SessionCreee | None:
-        """For an account that an identity has just opened; None when it cannot be entered."""
-        ouverte = await tx.sessions.ouvrir(self._nouvelle(compte, options, appel, None))
+    async def ouvrir_par(
+        self, tx: Transaction, compte: UUID, par: Ouverture, options: OptionsSession, appel: Appel
+    ) -> SessionCreee | None:
+        """For the account of an identity; None when it cannot be entered."""
+        nouvelle = structs.replace(self._nouvelle(compte, options, appel, None), par=par)
+        ouverte = await tx.sessions.ouvrir(nouvelle)
         return None if ouverte is None else self._creee(ouverte, options, self._systeme.nouvel_id())
 
     async def rafraichir(self, jeton: str, appel: Appel) -> JetonsSession:
@@ -210,7 +215,9 @@ class Sessions:
             await tx.registre.noter(porteur.compte_id, Activite(nature="sessions_fermees"))
 
     async def reauthentifier(self, porteur: Porteur, mot_de_passe: str) -> Reauthentifiee:
-        """Opens the sensitive operations for a short time. Refusals: `MotDePasseIncorrect`, `TropDeDemandes`."""
+        """Opens the sensitive operations for a short time. Refusals: `MotDePasseIncorrect`, `MotDePasseAbsent`,
+        `TropDeDemandes`.
+        """
         await self.verifier(porteur, mot_de_passe)
         async with self._store.transaction() as tx:
             exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
@@ -221,12 +228,14 @@ class Sessions:
         frein = self._regulateur.frein_session(porteur.session_id)
         async with self._store.transaction() as tx:
             exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
-            attendre = await tx.limites.attente(frein) if frein and not await tx.limites.freiner(frein) else None
             empreinte, _ = await tx.titulaires.empreinte_mdp(porteur.compte_id)
+            if empreinte is None:
+                raise MotDePasseAbsent
+            attendre = await tx.limites.attente(frein) if frein and not await tx.limites.freiner(frein) else None
         if attendre is not None:
             raise TropDeDemandes(attendre)
         verification = await self._hacheur.verifier(mot_de_passe, empreinte)
-        if not verification.juste or empreinte is None:
+        if not verification.juste:
             raise MotDePasseIncorrect
         async with self._store.transaction() as tx:
             await tx.limites.rendre(frein, [])

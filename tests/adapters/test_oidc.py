@@ -16,7 +16,7 @@ from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 from uuid import UUID
@@ -308,7 +308,10 @@ async def test_the_address_of_authorization_has_what_franceconnect_asks_and_noth
         "acr_values": ["eidas1"],
         "state": [STATE],
         "nonce": [NONCE],
+        "claims": ['{"id_token":{"auth_time":{"essential":true}}}'],
     }
+    encore = urlsplit(await client().adresse_autorisation(STATE, NONCE, a_nouveau=True))
+    assert parse_qs(encore.query) == parse_qs(adresse.query) | {"prompt": ["login"]}
     assert "+" not in adresse.query
 
 
@@ -335,6 +338,15 @@ async def test_an_identity_comes_back_without_the_claims_of_the_protocol(client:
     assert recue.revendications == PERSONNE
     assert jwt.decode(recue.jeton_identite, options={"verify_signature": False})["nonce"] == NONCE
     assert op.autorisation == f"Bearer {ACCES}"
+
+
+@pytest.mark.parametrize("instant", [MIDI - 1799, MIDI + 30, 0, None, ABSENT])
+async def test_when_the_person_proved_who_they_are_is_what_the_provider_says_if_it_does(
+    client: Client, op: FauxFournisseur, instant: Any
+) -> None:
+    op.jeton.corps = {"auth_time": instant}
+    recue = await identifier(client())
+    assert recue.authentifiee_le == (datetime.fromtimestamp(instant, UTC) if isinstance(instant, int) else None)
 
 
 async def test_the_secret_goes_in_the_form_and_never_in_a_header(client: Client, op: FauxFournisseur) -> None:
@@ -413,6 +425,11 @@ DU_JETON = [
     ("corps", {"iat": MIDI - 31}, "horloge"),
     ("corps", {"iat": MIDI + 31}, "horloge"),
     ("corps", {"iat": ABSENT}, "horloge"),
+    ("corps", {"auth_time": MIDI + 31}, "horloge"),
+    ("corps", {"auth_time": -1}, "horloge"),
+    ("corps", {"auth_time": 10**18}, "horloge"),
+    ("corps", {"auth_time": 10**30}, "horloge"),
+    ("corps", {"auth_time": "hier"}, "illisible"),
     ("corps", {"exp": ABSENT}, "expire"),
     ("corps", {"nonce": "b" * 64}, "nonce"),
     ("corps", {"nonce": NONCE[:-1]}, "nonce"),

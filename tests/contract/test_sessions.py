@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,7 +18,7 @@ from adapters.postgres.connexions import PgConnexions
 from adapters.postgres.lectures import Lectures
 from adapters.postgres.store import PgStore
 from app.settings import Settings
-from domain.session import FRAICHEUR, REPRISE, Duree, Presentation, SessionOuverte
+from domain.session import FRAICHEUR, REPRISE, Duree, Ouverture, Presentation, SessionOuverte
 from domain.transaction import NouvelleSession
 from tests.contract.lignes import EMPREINTE, INSTANT, T0, Horloge, regler, un_actif, un_autre_attend
 
@@ -347,17 +348,72 @@ async def test_a_password_given_again_counts_for_five_minutes_to_the_microsecond
         assert not await recent()
 
 
-@pytest.mark.parametrize("mot_de_passe", [True, False])
-async def test_a_session_that_the_sign_up_s_secret_opens_is_recent_only_where_there_is_no_password(
-    store: PgStore, compte: UUID, proprietaire: asyncpg.Connection, mot_de_passe: bool
-) -> None:
-    await regler(proprietaire, compte, empreinte_mdp="hache" if mot_de_passe else None)
+async def test_a_session_that_the_sign_up_s_secret_opens_is_not_recent(store: PgStore, compte: UUID) -> None:
     nouvelle = une_session(compte, verifiee=None, par_secret=True)
     async with store.transaction() as tx:
         assert await tx.sessions.ouvrir(nouvelle)
         titulaire = await tx.titulaires.tenir(compte, nouvelle.id)
     assert titulaire is not None
-    assert titulaire.recent is not mot_de_passe
+    assert not titulaire.recent
+
+
+async def recent(store: PgStore, compte: UUID, session: UUID) -> bool:
+    async with store.transaction() as tx:
+        titulaire = await tx.titulaires.tenir(compte, session)
+    assert titulaire is not None
+    return titulaire.recent
+
+
+async def test_a_session_that_an_identity_opens_is_recent_since_the_moment_its_provider_tells(
+    store: PgStore, compte: UUID, proprietaire: asyncpg.Connection
+) -> None:
+    for le, compte_encore in ((T0 - FRAICHEUR + INSTANT, True), (T0 - FRAICHEUR, False), (T0, True), (None, False)):
+        par = Ouverture(identite_id=uuid4(), fournisseur="franceconnect", authentifiee_le=le)
+        ouverte = await ouvrir(store, une_session(compte, verifiee=None, par=par))
+        assert ouverte is not None
+        assert await recent(store, compte, ouverte.id) is compte_encore, le
+    details = await proprietaire.fetchval("select details::text from activites order by id desc limit 1")
+    assert json.loads(details) == {"adresse": "192.0.2.10", "agent": "Firefox", "fournisseur": "franceconnect"}
+
+
+async def test_only_what_these_identities_opened_ends_with_them(
+    store: PgStore, compte: UUID, session: UUID, proprietaire: asyncpg.Connection
+) -> None:
+    siennes = [Ouverture(identite_id=uuid4(), fournisseur="franceconnect", authentifiee_le=T0) for _ in range(2)]
+    ouvertes = [await ouvrir(store, une_session(compte, verifiee=None, par=par)) for par in (*siennes, siennes[0])]
+    ids = [ouverte.id for ouverte in ouvertes if ouverte is not None]
+    async with store.transaction() as tx:
+        assert await tx.sessions.terminer_ouvertes_par(uuid4(), [siennes[0].identite_id], "detachement") == []
+        finies = await tx.sessions.terminer_ouvertes_par(compte, [siennes[0].identite_id], "detachement")
+        assert await tx.sessions.terminer_ouvertes_par(compte, [siennes[0].identite_id], "detachement") == []
+    assert set(finies) == {ids[0], ids[2]}
+    vivantes = await proprietaire.fetch("select id from sessions where terminee_le is null")
+    assert {ligne["id"] for ligne in vivantes} == {session, ids[1]}
+
+
+async def test_a_proof_counts_if_it_was_given_since_the_departure_and_a_short_time_ago(
+    store: PgStore, compte: UUID, session: UUID, proprietaire: asyncpg.Connection, horloge: Horloge
+) -> None:
+    passage, ecart = uuid4(), timedelta(seconds=30)
+    await proprietaire.execute(
+        "insert into passages (id, fournisseur, intention, retour, defi, compte_id, session_id, expire_le)"
+        " values ($1, 'franceconnect', 'reauthentification', 'https://ici', 'x', $2, $3, horloge() + interval '10 minutes')",
+        passage, compte, session,
+    )  # fmt: skip
+
+    async def prouver(le: datetime) -> datetime | None:
+        async with store.transaction() as tx:
+            return await tx.sessions.reauthentifier_par(session, passage, le, ecart, FRAICHEUR)
+
+    assert await prouver(T0 - ecart - INSTANT) is None
+    assert await prouver(T0 - ecart) == T0 - ecart + FRAICHEUR
+    await horloge.mettre(T0 + timedelta(minutes=7))
+    assert await prouver(T0 + timedelta(minutes=2)) is None
+    assert not await recent(store, compte, session)
+    assert await prouver(T0 + timedelta(minutes=2) + INSTANT) == T0 + timedelta(minutes=7) + INSTANT
+    assert await recent(store, compte, session)
+    async with store.transaction() as tx:
+        assert await tx.sessions.reauthentifier_par(session, uuid4(), T0 + timedelta(minutes=7), ecart, FRAICHEUR) is None
 
 
 async def test_an_account_is_held_from_a_live_session_of_its_own_alone(

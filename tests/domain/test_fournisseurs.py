@@ -70,7 +70,10 @@ def test_one_box_ticked_by_no_or_left_empty_and_it_is_not_advised_but_told_with_
 
 def test_whom_franceconnect_cannot_know_is_advised_nobody_but_the_local_sign_up() -> None:
     conseils = conseiller(des_reponses(*CONDITIONS.keys() - {PRECONDITION}, non=(PRECONDITION,)), AUJOURDHUI)
-    assert conseils == Conseils((), (), SANS_NIR)
+    assert (conseils.conseilles, conseils.sans_franceconnect) == ((), SANS_NIR)
+    # What keeps each away is told all the same: that, and nothing else.
+    assert {e.fiche for e in conseils.possibles} == set(proposees(AUJOURDHUI))
+    assert {(e.manquent, e.a_preciser) for e in conseils.possibles} == {((PRECONDITION,), ())}
 
 
 def test_without_any_answer_nobody_is_advised_and_everybody_offered_is_told() -> None:

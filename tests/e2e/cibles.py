@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -50,7 +50,7 @@ def cibles(document: dict[str, Any]) -> list[Cible]:
             methode=methode.upper(),
             gabarit=gabarit,
             parametres=frozenset(p["name"] for p in operation.get("parameters", ())),
-            acces=next((nom for exigence in operation.get("security", ()) for nom in exigence), None),
+            acces=_exige(operation.get("security", ())),
             corps=_corps(operation, document),
             nuls=frozenset(_nuls(_schema(operation), document)),
         )
@@ -58,6 +58,10 @@ def cibles(document: dict[str, Any]) -> list[Cible]:
         for methode, operation in operations.items()
         if methode in METHODES
     ]
+
+
+def _exige(securite: Sequence[dict[str, Any]]) -> str | None:
+    return None if {} in securite else next((nom for exigence in securite for nom in exigence), None)
 
 
 def _schema(operation: dict[str, Any]) -> dict[str, Any]:

@@ -361,8 +361,6 @@ def corps_de(cible: Cible, cgu: str) -> Any:
     """A valid body; right too where something is judged before the session."""
     if cible.gabarit == "/v1/moi/acceptations":
         return {"cgu": {"accepte": True, "version": cgu}}
-    if cible.gabarit == "/v1/franceconnect/deconnexions":
-        return {"retour": RETOUR}
     return cible.corps[0] if cible.corps else None
 
 

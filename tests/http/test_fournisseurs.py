@@ -100,7 +100,10 @@ async def test_a_no_to_the_precondition_leads_to_the_local_sign_up_and_nowhere_e
     reponses = dict.fromkeys(CONDITIONS, True) | {PRECONDITION: False}
     francais, anglais = await conseils(service, reponses), await conseils(service, reponses, "en")
     for rendus in (francais, anglais):
-        assert (rendus["conseilles"], rendus["possibles"]) == ([], [])
+        assert rendus["conseilles"] == []
+        # What every one of them lacks is told, and that it is the only thing.
+        assert rendus["possibles"]
+        assert all([c["code"] for c in p["manquent"]] == [PRECONDITION] for p in rendus["possibles"])
     assert "inscrivez-vous directement ici" in francais["sans_franceconnect"]
     assert "sign up directly here" in anglais["sans_franceconnect"]
 

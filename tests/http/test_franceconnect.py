@@ -22,6 +22,7 @@ from tests.builders import (
     modifie,
     un_accord,
     un_citoyen,
+    une_association,
     une_demande,
     une_entreprise,
 )
@@ -85,7 +86,12 @@ async def test_one_signs_up_without_a_password_proves_a_contact_and_comes_in_by_
     [identite] = moi["identites"]
     assert identite["fournisseur"] == "franceconnect"
     assert [c["source"] for c in moi["contacts"]] == ["declaration"]
-    assert await natures(federe, session) == ["connexion", "compte_active", "compte_cree"]
+    assert await natures(federe, session) == ["connexion", "compte_active", "identite_rattachee", "compte_cree"]
+    lignes = (await federe.appeler(session, "GET", "/v1/moi/activites")).json()["activites"]
+    assert [ligne["details"].get("fournisseur") for ligne in lignes] == ["franceconnect", None, "franceconnect", None]
+    # Whoever proved that address may not be who signed up.
+    [avis] = [m.texte for m in await federe.messages(EMAIL) if "FranceConnect" in m.texte]
+    assert "rattachée à votre compte" in avis
     registre = (await federe.appeler(session, "GET", "/v1/moi/consentements")).json()["actes"]
     assert {(a["nature"], a["objet"], a["valeur"]) for a in registre} == {
         ("acceptation", "cgu", True), ("prise_de_connaissance", "rgpd", True)
@@ -99,9 +105,10 @@ async def test_without_a_password_signing_in_by_password_is_refused_like_any_fai
     assert {refus(r) for r in reponses} == {(401, "identifiants_incorrects")}
     corps = [r.json() | {"request_id": ""} for r in reponses]
     assert corps == [corps[0]] * 3
-    for chemin in ("/v1/moi/effacement", "/v1/sessions/courante/reauthentification"):
+    # Inside, there is nothing to guess: what is missing is told, as often as it is asked.
+    for chemin in ("/v1/moi/effacement", "/v1/sessions/courante/reauthentification") * 6:
         essai = await federe.appeler(session, "POST", chemin, {"mot_de_passe": MOT_DE_PASSE})
-        assert refus(essai) == (401, "mot_de_passe_incorrect")
+        assert refus(essai) == (409, "mot_de_passe_absent")
 
 
 async def test_a_first_password_comes_by_recovery_on_the_proven_address(federe: Service) -> None:
@@ -370,12 +377,14 @@ async def test_nobody_is_merged_by_an_address_a_name_or_a_date(federe: Service, 
     assert (await federe.moi(locale))["identites"] == []
 
 
-async def test_an_organisation_signed_up_by_a_citizen_s_identity_keeps_what_was_typed(federe: Service) -> None:
-    profil = une_entreprise()
-    await federe.actif(demande_federee(await federe.prerempli(), profil=profil))
-    moi = await federe.moi((await federe.passer())["session"])
-    assert moi["profil"]["representant"] == profil["representant"]
-    assert {p["source"] for p in moi["provenances"].values()} == {"declaration"}
+@pytest.mark.parametrize("profil", [une_entreprise(), une_association()], ids=["entreprise", "association"])
+async def test_whoever_signs_for_an_organisation_keeps_their_identity_for_themselves(federe: Service, profil: Corps) -> None:
+    demande = demande_federee(await federe.prerempli())
+    assert refus(await federe.inscrire(demande | {"profil": profil})) == (409, "identite_inadaptee")
+    await federe.actif(demande | {"profil": profil, "mot_de_passe": MOT_DE_PASSE, "jeton_identite": None})
+    # Nothing was spent: the same person opens their own account with it.
+    await federe.actif(demande)
+    assert (await federe.moi((await federe.passer())["session"]))["profil"]["type"] == "citoyen"
 
 
 async def test_an_identity_goes_to_the_newest_sign_up_until_one_is_active(federe: Service) -> None:

@@ -134,8 +134,8 @@ async def test_the_two_providers_never_answer_for_each_other(federe: Service) ->
 
 
 async def test_each_provider_is_detached_by_itself_and_the_last_way_in_stays(federe: Service) -> None:
-    session = await entreprise(federe)
-    await federe.passer("rattachement", session=session)
+    session = await federe.adherer()
+    await federe.passer("rattachement", PRO, "proconnect", session=session)
     assert (await federe.appeler(session, "DELETE", "/v1/moi/franceconnect?fournisseur=proconnect")).status_code == 204
     assert [i["fournisseur"] for i in (await federe.moi(session))["identites"]] == ["franceconnect"]
     assert refus(await federe.appeler(session, "DELETE", "/v1/moi/franceconnect")) == (409, "dernier_moyen_de_connexion")
@@ -193,7 +193,7 @@ async def test_signing_out_ends_the_session_here_and_tells_where_to_end_the_prov
 async def test_a_session_that_no_provider_opened_has_none_to_end(federe: Service) -> None:
     session = await federe.entre(une_demande())
     reponse = await federe.appeler(session, "POST", DECONNEXION, {"retour": RETOUR})
-    assert (reponse.status_code, reponse.json()) == (200, {"url": None})
+    assert (reponse.status_code, reponse.json()) == (200, {"url": None, "ensuite": []})
     assert refus(await federe.appeler(session, "GET", "/v1/moi")) == (401, "session_finie")
 
 
@@ -233,8 +233,66 @@ async def test_signing_out_waits_for_nobody(settings: Settings, federe: Service)
     async with Service(settings, simulateur=True) as autre:
         autre.reseau.panne = httpx.ConnectError("x")
         reponse = await autre.appeler(session, "POST", DECONNEXION, {"retour": RETOUR})
-    assert (reponse.status_code, reponse.json()) == (200, {"url": None})
+    assert (reponse.status_code, reponse.json()) == (200, {"url": None, "ensuite": []})
     assert refus(await federe.appeler(session, "GET", "/v1/moi")) == (401, "session_finie")
+
+
+async def fermees_chez(service: Service, prete: Corps) -> list[str]:
+    """The issuers whose session these addresses end, each visited."""
+    adresses = [adresse for adresse in [prete["url"], *prete["ensuite"]] if adresse]
+    async with service.reseau.navigateur() as navigateur:
+        for adresse in adresses:
+            assert str(await ouvrir(navigateur, adresse)).startswith(RETOUR)
+    return sorted(adresse.partition("/session/end")[0] for adresse in adresses)
+
+
+async def test_a_session_that_went_through_both_providers_signs_out_of_both(federe: Service) -> None:
+    session = await federe.adherer()
+    await federe.passer("rattachement", PRO, "proconnect", session=session)
+    prete = (await federe.appeler(session, "POST", DECONNEXION, {"retour": RETOUR})).json()
+    assert await fermees_chez(federe, prete) == sorted(EMETTEURS.values())
+
+
+async def test_a_refused_attaching_leaves_the_provider_to_be_signed_out_of(federe: Service) -> None:
+    await federe.adherer()
+    session = await federe.entre(une_demande())
+    assert refus(await federe.tenter("rattachement", session=session)) == (409, "identite_deja_rattachee")
+    prete = (await federe.appeler(session, "POST", DECONNEXION, {"retour": RETOUR})).json()
+    assert await fermees_chez(federe, prete) == [EMETTEURS["franceconnect"]]
+
+
+async def test_an_abandoned_sign_up_signs_out_of_the_provider_without_a_session(federe: Service) -> None:
+    prerempli = await federe.prerempli()
+    corps = {"retour": RETOUR, "jeton_identite": prerempli["jeton_identite"]}
+    for faux in (corps | {"jeton_identite": "x" * 43}, corps | {"jeton_identite": corps["jeton_identite"][:-4] + "AAAA"}):
+        assert refus(await federe.http.post(DECONNEXION, json=faux)) == (422, "jeton_identite_invalide")
+    assert refus(await federe.http.post(DECONNEXION, json={"retour": RETOUR})) == (401, "jeton_invalide")
+    assert refus(await federe.http.post(DECONNEXION, json=corps | {"retour": "https://ailleurs"})) == (422, "retour_refuse")
+    for _ in range(2):
+        reponse = await federe.http.post(DECONNEXION, json=corps)
+        assert reponse.status_code == 200
+        assert await fermees_chez(federe, reponse.json()) == [EMETTEURS["franceconnect"]]
+    # Whoever finds the token on that computer signs nobody up with it.
+    assert refus(await federe.inscrire(demande_federee(prerempli))) == (422, "jeton_identite_invalide")
+    # Posted, and not activated yet: abandoned all the same.
+    prerempli = await federe.prerempli()
+    await federe.inscrit(demande_federee(prerempli))
+    corps["jeton_identite"] = prerempli["jeton_identite"]
+    assert await fermees_chez(federe, (await federe.http.post(DECONNEXION, json=corps)).json()) == [EMETTEURS["franceconnect"]]
+    await federe.avancer(timedelta(minutes=30, seconds=1))
+    assert refus(await federe.http.post(DECONNEXION, json=corps)) == (422, "jeton_identite_invalide")
+
+
+async def test_signing_out_of_the_provider_takes_the_cookie_off_too(federe: Service) -> None:
+    session = await federe.adherer()
+    entetes = {"Cookie": "__Host-comptoir-session=x"}
+    corps = {"retour": RETOUR, "jeton_identite": (await federe.prerempli("homonyme_1"))["jeton_identite"]}
+    # That of another session, perhaps, which goes on.
+    assert "set-cookie" not in (await federe.http.post(DECONNEXION, json=corps, headers=entetes)).headers
+    fermee = await federe.appeler(session, "POST", DECONNEXION, {"retour": RETOUR}, **entetes)
+    [cookie] = fermee.headers.get_list("set-cookie")
+    assert cookie.startswith("__Host-comptoir-session=")
+    assert "max-age=0" in cookie.lower()
 
 
 # What is kept
@@ -257,7 +315,7 @@ async def test_what_comes_back_lies_in_no_column_in_the_clear(federe: Service) -
     url = httpx.URL((await federe.appeler(session, "POST", DECONNEXION, {"retour": RETOUR})).json()["url"])
     indice = url.params["id_token_hint"]
     # It is there: the session had it.
-    assert await federe.sql.fetchval("select count(*) from sessions where jeton_identite is not null") == 1
+    assert await federe.sql.fetchval("select count(*) from deconnexions") == 1
     for secret in (indice, indice.split(".")[1], indice.split(".")[2]):
         assert await _colonnes(federe, secret) == []
     # Of somebody on their way, nothing; of an account, its identity's claims, for its holder.

@@ -12,13 +12,16 @@ import pytest
 
 from app.simulateur.personnes import Personne
 from app.simulateur.regles import FRANCECONNECT
-from tests.builders import MOT_DE_PASSE, Corps, demande_federee, une_demande, une_entreprise
+from tests.builders import MOT_DE_PASSE, Corps, demande_federee, un_citoyen, une_demande, une_entreprise
 from tests.service import Service, champs_fautifs, porteur, publier, refus
 
 EMAIL, MOBILE = "ines@exemple.fr", "+33612345678"
 FC_EMAIL = "wossewodda-3728@yopmail.com"
 NEUF = "Cyprès?29galet"
 CERTIFIE = {"source": "franceconnect", "verifie": True, "verrouille": True}
+DECLARE = {"source": "declaration", "verifie": False, "verrouille": False}
+NON_RATTACHEE, DIFFERENTE = (404, "identite_non_rattachee"), (409, "identite_differente")
+PRO = "user@yopmail.com"
 FINIE, PRISE, TROP_TARD = (401, "session_finie"), (409, "identite_deja_rattachee"), (403, "reauthentification_requise")
 
 
@@ -54,6 +57,13 @@ async def fil(service: Service, session: Corps) -> list[tuple[str, str | None]]:
 async def avis(service: Service, destination: str) -> int:
     """How many messages about FranceConnect went there."""
     return len([m for m in await service.messages(destination) if "FranceConnect" in m.texte])
+
+
+async def attendent(service: Service, combien: int) -> None:
+    """Returns once so many wait for a lock."""
+    async with asyncio.timeout(5):
+        while await service.sql.fetchval("select count(*) from pg_locks where not granted") < combien:
+            pass
 
 
 def change_d_etat_civil(monkeypatch: pytest.MonkeyPatch, **revendications: Any) -> None:
@@ -143,24 +153,66 @@ async def test_of_two_accounts_that_attach_one_identity_at_once_one_has_it(feder
     assert sorted([len((await federe.moi(s))["identites"]) for s in sessions]) == [0, 1]
 
 
-async def test_an_account_may_have_several_identities(federe: Service) -> None:
+async def test_an_account_may_have_several_identities_of_one_person(federe: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    change_d_etat_civil(monkeypatch, family_name="TROIS-DUPRE")
     session = await federe.entre(une_demande())
-    for login in ("test", "nom_composé"):
+    for login in ("test", "changé"):
         await rattache(federe, session, login)
     moi = await federe.moi(session)
     assert [i["revendications"]["family_name"] for i in moi["identites"]] == ["DUBOIS", "TROIS-DUPRE"]
     assert moi["profil"]["nom_naissance"] == "TROIS-DUPRE"
-    for login in ("test", "nom_composé"):
+    for login in ("test", "changé"):
         assert (await federe.moi(await entre_par(federe, login)))["id"] == moi["id"]
 
 
-async def test_an_organisation_keeps_the_profile_that_was_typed(federe: Service) -> None:
-    session = await federe.entre(une_demande(une_entreprise()))
-    avant = await federe.moi(session)
+@pytest.mark.parametrize(
+    "autre",
+    [{"birthdate": "1962-08-25"}, {"birthplace": "75108"}, {"birthplace": "", "birthcountry": "99352"}, {"gender": "male"},
+     {"given_name_array": ["Angela"], "given_name": "Angela"}, {"given_name_array": ["Claire"], "given_name": "Claire"}],
+    ids=str,
+)  # fmt: skip
+async def test_somebody_else_s_identity_takes_no_certified_account_over(
+    federe: Service, monkeypatch: pytest.MonkeyPatch, autre: Corps
+) -> None:
+    change_d_etat_civil(monkeypatch, **autre)
+    session = await federe.entre(une_demande())
     await rattache(federe, session)
-    apres = await federe.moi(session)
-    assert (apres["profil"], apres["provenances"]) == (avant["profil"], avant["provenances"])
-    assert (await federe.moi(await entre_par(federe)))["id"] == avant["id"]
+    avant, messages = await federe.moi(session), await avis(federe, EMAIL)
+    assert refus(await rattacher(federe, session, "changé")) == DIFFERENTE
+    assert (await federe.moi(session), await avis(federe, EMAIL)) == (avant, messages)
+    assert (await federe.passer("connexion", "changé"))["type"] != "session"
+    # The wrong one detached, the right one may come.
+    assert (await detacher(federe, session)).status_code == 204
+    await rattache(federe, session, "changé")
+
+
+async def test_attaching_tells_which_fields_it_replaces(federe: Service) -> None:
+    session = await federe.entre(une_demande(un_citoyen(prenom="Angela", nom_naissance="Duboi")))
+    await rattache(federe, session)
+    [message] = [m for m in await federe.messages(EMAIL) if "FranceConnect" in m.texte]
+    assert "- Nom de naissance\n- Date de naissance" in message.texte
+    assert "Prénom" not in message.texte
+    assert "DUBOIS" not in message.texte
+    [ligne, *_] = (await federe.appeler(session, "GET", "/v1/moi/activites")).json()["activites"]
+    assert ligne["details"] == {"fournisseur": "franceconnect", "champs": ["nom_naissance", "date_naissance"]}
+
+
+async def test_attaching_ends_the_other_sessions(federe: Service) -> None:
+    autre, session = await federe.entre(une_demande()), await federe.connecte("ines.dupont", MOT_DE_PASSE)
+    await rattache(federe, session)
+    assert refus(await federe.appeler(autre, "GET", "/v1/moi")) == FINIE
+    assert refus(await federe.rafraichir(autre["jeton_rafraichissement"])) == FINIE
+    # Again, nothing changes: nobody is put out.
+    autre = await federe.connecte("ines.dupont", MOT_DE_PASSE)
+    assert (await rattacher(federe, session)).json()["deja_rattachee"] is True
+    assert (await federe.appeler(autre, "GET", "/v1/moi")).status_code == 200
+
+
+async def test_franceconnect_is_not_attached_to_an_organisation(federe: Service) -> None:
+    session = await federe.entre(une_demande(une_entreprise()))
+    assert refus(await federe.autoriser("rattachement", session=session)) == (409, "identite_inadaptee")
+    assert await federe.compter("passages") == 0
+    await federe.adherer()
 
 
 async def test_whoever_holds_an_identity_takes_it_from_a_sign_up_that_was_never_activated(federe: Service) -> None:
@@ -264,17 +316,100 @@ async def test_detaching_leaves_a_way_in_or_is_refused(federe: Service) -> None:
     assert (await detacher(federe, session)).status_code == 204
     moi = await federe.moi(session)
     assert (moi["identites"], moi["profil"]) == ([], avant["profil"])
-    assert moi["provenances"]["/profil/prenom"] == CERTIFIE | {"verrouille": False}
+    # Nobody vouches for them any more: declarations, free to be corrected.
+    assert all(p == DECLARE for p in moi["provenances"].values())
     assert (await fil(federe, session))[0] == ("identite_detachee", "franceconnect")
-    assert await avis(federe, FC_EMAIL) == 1
-    # Free to be corrected, and a declaration from then on.
+    assert await avis(federe, FC_EMAIL) == 2
     corps = {"profil": {"type": "citoyen", "prenom": "Inès"}}
     moi = (await federe.appeler(session, "PATCH", "/v1/moi", corps, **{"If-Match": "*"})).json()
-    assert (moi["profil"]["prenom"], moi["provenances"]["/profil/prenom"]["source"]) == ("Inès", "declaration")
-    assert moi["provenances"]["/profil/nom_naissance"] == CERTIFIE | {"verrouille": False}
+    assert moi["profil"]["prenom"] == "Inès"
     # FranceConnect knows nobody here any more.
     assert (await federe.passer())["type"] == "inscription"
-    assert refus(await detacher(federe, session)) == (404, "passage_inconnu")
+    assert refus(await detacher(federe, session)) == NON_RATTACHEE
+
+
+async def test_one_of_several_identities_is_detached_and_the_others_still_vouch(
+    federe: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_d_etat_civil(monkeypatch, family_name="MARTIN")
+    session = await federe.adherer()
+    await rattache(federe, session, "changé")
+    ancienne, neuve = [i["id"] for i in (await federe.moi(session))["identites"]]
+    ailleurs = (await federe.moi(await federe.entre(une_demande())))["id"]
+    for inconnue in (ailleurs, "0" * 8 + "-0000-4000-8000-" + "0" * 12):
+        refusee = await federe.appeler(session, "DELETE", f"/v1/moi/franceconnect?identite={inconnue}")
+        assert refus(refusee) == NON_RATTACHEE
+    assert refus(await federe.appeler(session, "DELETE", "/v1/moi/franceconnect?identite=x"))[0] == 400
+    # The former one, whose family name is not the profile's any more; then there would be no way in.
+    session = await entre_par(federe, "changé")
+    assert (await federe.appeler(session, "DELETE", f"/v1/moi/franceconnect?identite={ancienne}")).status_code == 204
+    moi = await federe.moi(session)
+    assert [i["id"] for i in moi["identites"]] == [neuve]
+    assert moi["provenances"]["/profil/nom_naissance"] == CERTIFIE
+    refusee = await federe.appeler(session, "DELETE", f"/v1/moi/franceconnect?identite={neuve}")
+    assert refus(refusee) == (409, "dernier_moyen_de_connexion")
+
+
+async def test_what_only_the_detached_identity_said_is_a_declaration_again(
+    federe: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_d_etat_civil(monkeypatch, family_name="MARTIN")
+    session = await federe.adherer()
+    await rattache(federe, session, "changé")
+    _, neuve = [i["id"] for i in (await federe.moi(session))["identites"]]
+    assert (await federe.appeler(session, "DELETE", f"/v1/moi/franceconnect?identite={neuve}")).status_code == 204
+    moi = await federe.moi(session)
+    assert moi["profil"]["nom_naissance"] == "MARTIN"
+    assert moi["provenances"]["/profil/nom_naissance"] == DECLARE
+    assert moi["provenances"]["/profil/date_naissance"] == CERTIFIE
+
+
+async def test_detaching_ends_what_the_identity_opened_and_nothing_else(federe: Service) -> None:
+    session = await federe.entre(une_demande())
+    await rattache(federe, session)
+    autre, sienne = await federe.connecte("ines.dupont", MOT_DE_PASSE), await entre_par(federe)
+    code = await pret(federe, sienne)
+    assert (await detacher(federe, session)).status_code == 204
+    assert refus(await federe.appeler(sienne, "GET", "/v1/moi")) == FINIE
+    assert refus(await federe.rafraichir(sienne["jeton_rafraichissement"])) == FINIE
+    assert refus(await federe.echanger(code)) == (422, "code_echange_invalide")
+    for reste in (session, autre):
+        assert (await federe.appeler(reste, "GET", "/v1/moi")).status_code == 200
+
+
+async def test_whoever_detaches_what_opened_their_own_session_is_out_cookie_included(federe: Service) -> None:
+    await rattache(federe, await federe.entre(une_demande()))
+    session = await entre_par(federe)
+    reponse = await federe.appeler(session, "DELETE", "/v1/moi/franceconnect", Cookie="__Host-comptoir-session=x")
+    assert (reponse.status_code, "max-age=0" in reponse.headers["set-cookie"].lower()) == (204, True)
+    assert refus(await federe.appeler(session, "GET", "/v1/moi")) == FINIE
+
+
+async def test_the_first_session_of_a_sign_up_is_its_identity_s(federe: Service) -> None:
+    inscription = await federe.actif(demande_federee(await federe.prerempli(), mot_de_passe=MOT_DE_PASSE))
+    chemin = f"/v1/inscriptions/{inscription['id']}/session"
+    premiere = (await federe.http.post(chemin, json={}, headers=porteur(inscription))).json()
+    # The sign-up's secret says nothing of when its author proved who they are.
+    assert refus(await federe.appeler(premiere, "GET", "/v1/moi/export")) == TROP_TARD
+    assert (await detacher(federe, await federe.connecte("angela.dubois", MOT_DE_PASSE))).status_code == 204
+    assert refus(await federe.appeler(premiere, "GET", "/v1/moi")) == FINIE
+
+
+async def test_a_proof_handed_over_while_a_detaching_is_under_way_waits_and_attaches_nothing(federe: Service) -> None:
+    session = await federe.entre(une_demande())
+    await federe.passer("rattachement", PRO, "proconnect", session=session)
+    code = await pret(federe, session)
+    # Whoever holds the account keeps both waiting, in the order they came.
+    async with federe.sql.transaction():
+        await federe.sql.execute("select from comptes for update")
+        chemin = "/v1/moi/franceconnect?fournisseur=proconnect"
+        detachement = asyncio.create_task(federe.appeler(session, "DELETE", chemin))
+        await attendent(federe, 1)
+        echange = asyncio.create_task(federe.echanger(code))
+        await attendent(federe, 2)
+    assert (await detachement).status_code == 204
+    assert refus(await echange) == (422, "code_echange_invalide")
+    assert (await federe.moi(session))["identites"] == []
 
 
 async def test_detaching_takes_a_proof_given_a_short_time_ago(federe: Service) -> None:
@@ -300,8 +435,7 @@ async def test_what_was_detached_may_be_attached_elsewhere(federe: Service) -> N
 
 
 @pytest.mark.parametrize(
-    "revendications", [{"family_name": "MARTIN"}, {"gender": "male"}, {"given_name_array": ["Angela"], "given_name": "Angela"}],
-    ids=str,
+    "revendications", [{"family_name": "MARTIN"}, {"family_name": "MARTIN", "email": "martin@exemple.fr"}], ids=str
 )  # fmt: skip
 async def test_a_changed_civil_status_is_attached_again_by_proof(
     federe: Service, monkeypatch: pytest.MonkeyPatch, revendications: Corps

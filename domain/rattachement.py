@@ -1,0 +1,62 @@
+"""Whose identity may be attached to an account, and what it certifies there while it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from domain.erreurs import IdentiteDifferente, IdentiteInadaptee
+from domain.federation import Fournisseur, IdentiteAttachee, IdentiteRecue
+from domain.outils import Outils
+from domain.passage import preremplir
+from domain.profils import Citoyen, Profil
+from domain.titulaire import Provenance, Titulaire
+
+
+def exiger_convenance(fournisseur: Fournisseur, profil: Profil) -> None:
+    """A person has one FranceConnect identity, and it opens one account: their own. Whoever signs for an organisation comes by
+    ProConnect, or by a password. Refusal: `IdentiteInadaptee`.
+    """
+    if fournisseur == "franceconnect" and not isinstance(profil, Citoyen):
+        raise IdentiteInadaptee
+
+
+def exiger_meme_personne(attachees: Iterable[IdentiteAttachee], identite: IdentiteRecue) -> None:
+    """A civil status may change one's name: it is attached again. Another person's takes no certified account over.
+
+    Refusal: `IdentiteDifferente`.
+    """
+    certifiees = [i for i in attachees if i.fournisseur == identite.fournisseur == "franceconnect"]
+    if any(_personne(i.revendications) != _personne(identite.revendications) for i in certifiees):
+        raise IdentiteDifferente
+
+
+def _personne(r: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Of the identity that FranceConnect makes a `sub` of, all but the family name."""
+    prenoms = r.get("given_name_array") or str(r.get("given_name") or "").split(" ")
+    return prenoms, r.get("birthdate"), r.get("birthplace") or "", r.get("birthcountry"), r.get("gender")
+
+
+def certifier(titulaire: Titulaire, identite: IdentiteRecue, outils: Outils) -> tuple[Profil, dict[str, Provenance], list[str]]:
+    """A Citoyen's civil status becomes what FranceConnect says it is: profile, provenances, and the fields that change."""
+    if identite.fournisseur != "franceconnect":
+        return titulaire.profil, titulaire.provenances, []
+    champs, provenances = preremplir(identite, outils)
+    certifies = {nom: p for nom, p in provenances.items() if p.verrouille}
+    avant: dict[str, Any] = msgspec.to_builtins(titulaire.profil)
+    apres = avant | {nom: champs[nom] for nom in certifies}
+    changes = [nom for nom in certifies if apres[nom] != avant[nom]]
+    return msgspec.convert(apres, Citoyen), titulaire.provenances | certifies, changes
+
+
+def encore_certifiees(titulaire: Titulaire, restent: Iterable[IdentiteAttachee], outils: Outils) -> dict[str, Provenance]:
+    """The provenances that the identities left still vouch for; the other fields are declarations again."""
+    profil: dict[str, Any] = msgspec.to_builtins(titulaire.profil)
+    dits = [(i.fournisseur, preremplir(i, outils)[0]) for i in restent]
+    return {
+        nom: p
+        for nom, p in titulaire.provenances.items()
+        if any(p.source == fournisseur and champs.get(nom) == profil[nom] for fournisseur, champs in dits)
+    }
