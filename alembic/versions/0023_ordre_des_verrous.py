@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0027"
-down_revision = "0026"
+revision = "0023"
+down_revision = "0022"
 
 _FREIN = """
           delete from limites where cle = p_frein;"""
