@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domain.activation import Canal
 from domain.compte import CONTACT_DU_CANAL, Langue, Nature
@@ -16,7 +16,7 @@ from domain.federation import IdentiteAttachee
 from domain.inscription import contexte_mot_de_passe
 from domain.juridique import AGE_CONSENTEMENT
 from domain.outils import Outils
-from domain.profils import Citoyen, Profil, age
+from domain.profils import Citoyen, Presumee, Profil, age, au_plus_tard
 
 Source = Literal["declaration", "franceconnect", "proconnect"]
 
@@ -27,6 +27,13 @@ class Provenance(Struct, frozen=True, kw_only=True):
     source: Source = "declaration"
     verifie: bool = False
     verrouille: bool = False
+    presumee: Annotated[
+        Presumee | UnsetType,
+        Meta(description="D'une date de naissance : ce que l'état civil n'en connaît pas, et donne pour le premier."),
+    ] = UNSET
+
+
+DECLARE = Provenance()
 
 
 class ContactTenu(Struct, frozen=True, kw_only=True):
@@ -73,8 +80,11 @@ class Titulaire(Struct, frozen=True, kw_only=True):
         return next((c for c in self.contacts if c.nature == CONTACT_DU_CANAL[canal]), None)
 
     def mineur(self, outils: Outils) -> bool:
-        """Under the age of digital consent (RGPD art. 8)."""
-        return isinstance(self.profil, Citoyen) and age(self.profil.date_naissance, outils.aujourdhui) < AGE_CONSENTEMENT
+        """Under the age of digital consent (RGPD art. 8), or maybe so: what is presumed of a date leaves the doubt."""
+        if not isinstance(self.profil, Citoyen):
+            return False
+        presumee = self.provenances.get("date_naissance", DECLARE).presumee
+        return age(au_plus_tard(self.profil.date_naissance, presumee), outils.aujourdhui) < AGE_CONSENTEMENT
 
     def mots_connus(self) -> list[str]:
         return mots_connus(self.profil, self.identifiant, [c.valeur for c in self.contacts])
