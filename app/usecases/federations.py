@@ -69,8 +69,9 @@ from domain.transaction import Store, Transaction
 # Seconds a client is told to wait when a provider is away.
 _REPRISE = 30.0
 # What a front end reads of a callback that opened nothing; `access_denied` is also what FranceConnect says of a lost session,
-# of somebody it does not know, of a deceased person: neutral words, for all of them.
-_ERREURS = {"access_denied": "annule", "temporarily_unavailable": "indisponible", "server_error": "indisponible"}
+# of somebody it does not know, of a deceased person: neutral words, for all of them. `server_error` is as often for good (an
+# identity without an address) as not: to try again and again is no advice.
+_ERREURS = {"access_denied": "annule", "temporarily_unavailable": "indisponible", "server_error": "echec"}
 
 _journal = logging.getLogger("comptoir.securite")
 

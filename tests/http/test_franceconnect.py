@@ -296,7 +296,7 @@ async def test_the_test_people_sign_up_each_as_the_register_has_them(federe: Ser
 
 
 async def test_those_france_connect_turns_away_come_back_with_a_calm_word(federe: Service) -> None:
-    for login, mot in (("sans_mail", "indisponible"), ("sans_prenom", "annule"), ("Désactivé", "annule")):
+    for login, mot in (("sans_mail", "echec"), ("sans_prenom", "annule"), ("Désactivé", "annule")):
         assert await federe.revenir(await federe.chez_le_fournisseur("connexion", login)) == {"erreur": mot}
     assert await federe.compter("comptes") == await federe.compter("sessions") == 0
 

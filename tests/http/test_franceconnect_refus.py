@@ -177,7 +177,7 @@ async def test_leaving_again_and_again_is_held_back(settings: Settings) -> None:
 async def test_every_error_that_a_provider_sends_back_is_a_calm_word(federe: Service) -> None:
     for erreur, mot in {
         "access_denied": "annule",
-        "server_error": "indisponible",
+        "server_error": "echec",
         "temporarily_unavailable": "indisponible",
         "invalid_request": "refuse",
         "unsupported_response_type": "refuse",
