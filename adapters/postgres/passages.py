@@ -12,10 +12,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.federation import Fournisseur, IdentiteAttachee, IdentiteRecue
+from domain.identites import Passages
 from domain.passage import IdentiteConnue, Passage
 from domain.profils import Profil
 from domain.titulaire import Provenance
-from domain.transaction import Passages
 
 _RENDU = "id, fournisseur, intention, retour, compte_id, session_id, identite"
 _OUVRIR = text(

@@ -88,7 +88,11 @@ def test_everything_answered_by_yes_leaves_aside_only_what_nobody_knows_and_what
     conseils = conseiller(des_reponses(*CONDITIONS), AUJOURDHUI)
     offertes = proposees(AUJOURDHUI)
     assert set(conseils.conseilles) == {f for f in offertes if f.conditions is not None}
-    assert {e.fiche for e in conseils.possibles} == {f for f in offertes if f.conditions is None} == {PAR_CODE["trustme"], PAR_CODE["yris"]}
+    assert (
+        {e.fiche for e in conseils.possibles}
+        == {f for f in offertes if f.conditions is None}
+        == {PAR_CODE["trustme"], PAR_CODE["yris"]}
+    )
 
 
 def test_the_nearest_comes_first() -> None:
