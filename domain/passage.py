@@ -17,9 +17,9 @@ from domain.federation import Fournisseur, IdentiteAttachee, IdentiteRecue
 from domain.formulaire import lire
 from domain.inscription import DemandeInscription, fautes_de_minorite
 from domain.outils import Outils
-from domain.profils import Citoyen, Presumee, Profil, au_plus_tard
+from domain.profils import Citoyen, Presumee, Profil
 from domain.session import OptionsSession, SessionCreee
-from domain.titulaire import DECLARE, Provenance
+from domain.titulaire import Provenance, au_plus_jeune
 
 # Going and coming back: FranceConnect's own pages last 30 minutes.
 DUREE_PASSAGE = timedelta(minutes=35)
@@ -323,8 +323,8 @@ def fautes_federees(identite: IdentiteRecue, demande: DemandeInscription, outils
     alteres = [nom for nom, p in provenances.items() if p.verrouille and donne[nom] != attendu[nom]]
     if alteres:
         return [ErreurChamp(pointer=f"/profil/{nom}", code="champ_verrouille") for nom in alteres]
-    presumee = provenances.get("date_naissance", DECLARE).presumee
-    return list(fautes_de_minorite(au_plus_tard(profil.date_naissance, presumee), structs.asdict(demande.diffusion), outils))
+    naissance = au_plus_jeune(profil, provenances).date_naissance
+    return list(fautes_de_minorite(naissance, structs.asdict(demande.diffusion), outils))
 
 
 def tels_quels(profil: Profil, attendu: Mapping[str, Any], provenances: Mapping[str, Provenance]) -> dict[str, Provenance]:

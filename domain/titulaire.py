@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from domain.activation import Canal
 from domain.compte import CONTACT_DU_CANAL, Langue, Nature
@@ -18,6 +19,7 @@ from domain.juridique import AGE_CONSENTEMENT
 from domain.outils import Outils
 from domain.profils import Citoyen, Presumee, Profil, age, au_plus_tard
 
+P = TypeVar("P", bound=Profil)
 Source = Literal["declaration", "franceconnect", "proconnect"]
 
 
@@ -80,14 +82,20 @@ class Titulaire(Struct, frozen=True, kw_only=True):
         return next((c for c in self.contacts if c.nature == CONTACT_DU_CANAL[canal]), None)
 
     def mineur(self, outils: Outils) -> bool:
-        """Under the age of digital consent (RGPD art. 8), or maybe so: what is presumed of a date leaves the doubt."""
-        if not isinstance(self.profil, Citoyen):
-            return False
-        presumee = self.provenances.get("date_naissance", DECLARE).presumee
-        return age(au_plus_tard(self.profil.date_naissance, presumee), outils.aujourdhui) < AGE_CONSENTEMENT
+        """Under the age of digital consent (RGPD art. 8)."""
+        profil = au_plus_jeune(self.profil, self.provenances)
+        return isinstance(profil, Citoyen) and age(profil.date_naissance, outils.aujourdhui) < AGE_CONSENTEMENT
 
     def mots_connus(self) -> list[str]:
         return mots_connus(self.profil, self.identifiant, [c.valeur for c in self.contacts])
+
+
+def au_plus_jeune(profil: P, provenances: Mapping[str, Provenance]) -> P:
+    """As young as this person may be, by what is only presumed of a birth date: who may be a minor is treated as one."""
+    if not isinstance(profil, Citoyen):
+        return profil
+    presumee = provenances.get("date_naissance", DECLARE).presumee
+    return structs.replace(profil, date_naissance=au_plus_tard(profil.date_naissance, presumee))
 
 
 def mots_connus(profil: Profil, identifiant: str, contacts: list[str]) -> list[str]:
