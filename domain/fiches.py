@@ -241,15 +241,14 @@ FICHES = (
         code="yris",
         nom="YRIS",
         depuis=date(2023, 4, 17),
-        jusqu_a=date(2026, 6, 30),
         conditions=None,
         obtention=Texte(
             "Conditions d'inscription non confirmées ; un mobile était nécessaire.",
             "Conditions for signing up not confirmed; a mobile was needed.",
         ),
         remarque=Texte(
-            "Fin relevée dans une application de l'État (« plus disponible à partir du 01/07/2026 »), sans annonce retrouvée.",
-            "End noted in an application of the State (“no longer available from 01/07/2026”), no announcement found.",
+            "Une fin au 30 juin 2026 a été évoquée, sans source retrouvée : la page de FranceConnect fait foi.",
+            "An end on 30 June 2026 has been mentioned, no source found: FranceConnect's own page is what counts.",
         ),
         lien="https://www.yris.eu/fr/",
         sources=(
@@ -260,7 +259,6 @@ FICHES = (
                 "https://www.senat.fr/questions/base/2024/qSEQ240900110.html",
             ),
             _LISTE,
-            Source("DINUM, application AMI (iOS), Config.swift", None, "https://github.com/numerique-gouv/ami-app-ios"),
         ),
     ),
     Fiche(

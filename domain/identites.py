@@ -1,4 +1,4 @@
-"""What is kept of passages and of the identities that they attach: the storage port, in one transaction."""
+"""Passages on their way and identities attached, as one transaction stores them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ class Passages(Protocol):
         """Marks that the browser came back: once, in time, and of many one."""
         ...
 
+    async def retour(self, id: UUID) -> str | None:
+        """Where a passage goes back to, even one that is over."""
+        ...
+
     async def deposer(self, id: UUID, identite: bytes, duree: timedelta) -> None:
         """Keeps the sealed identity for the exchange of our own code, for so long."""
         ...
@@ -40,16 +44,26 @@ class Passages(Protocol):
         """Nobody signs up with it any more, if anybody has; what it left, in time."""
         ...
 
+    async def regarder(self, id: UUID) -> Passage | None:
+        """What `depenser` would give, left unspent."""
+        ...
+
     async def connue(self, emetteur: str, sub: str) -> IdentiteConnue | None: ...
 
     async def semblable(self, empreinte: bytes) -> bool:
         """Whether an active account bears another identity with this digest."""
         ...
 
+    async def recommencer(self, emetteur: str, sub: str) -> None:
+        """Makes way for whoever proves this identity now: the sign-up that had it and was never activated is deleted, with the
+        name it held. Of several at once, each takes its turn, to the end of its transaction.
+        """
+        ...
+
     async def attacher(
         self, compte_id: UUID, identite: IdentiteRecue, empreinte: bytes | None, jeton: bytes | None = None
     ) -> bool:
-        """False when it is attached already, to this account or another. One that only a pending sign-up held is taken over.
+        """False when it is attached already, to this account or another.
 
         `jeton`: the sealed id_token, for the session that the sign-up will open.
         """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -134,9 +134,15 @@ def _sms_demande(valeurs: dict[str, Any], outils: Outils) -> Iterator[ErreurCham
 
 def _mineur(valeurs: dict[str, Any], outils: Outils) -> Iterator[ErreurChamp]:
     naissance = valeurs.get("profil", {}).get("date_naissance")
-    if naissance is None or not 0 <= age(naissance, outils.aujourdhui) < AGE_CONSENTEMENT:
+    if naissance is not None and naissance <= outils.aujourdhui:
+        yield from fautes_de_minorite(naissance, valeurs.get("diffusion", {}), outils)
+
+
+def fautes_de_minorite(naissance: date, diffusion: Mapping[str, bool], outils: Outils) -> Iterator[ErreurChamp]:
+    """A sign-up under the age of consent has no mailing list: a guardian agrees later, from the account."""
+    if age(naissance, outils.aujourdhui) >= AGE_CONSENTEMENT:
         return
-    for liste, coche in valeurs.get("diffusion", {}).items():
+    for liste, coche in diffusion.items():
         if coche is True:
             yield ErreurChamp(
                 pointer=f"/diffusion/{liste}", code="consentement_parental_requis", params={"age": AGE_CONSENTEMENT}

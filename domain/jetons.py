@@ -86,26 +86,19 @@ class Trousseau:
     def lire_desinscription(self, jeton: str, listes: str) -> UUID | None:
         return self._lire(jeton, f"desinscription/{listes}")
 
-    def state(self, passage: UUID) -> str:
-        """64 hexadecimal characters, what both providers accept: the passage, and 128 bits of its MAC."""
-        return passage.hex + self._mac_du_passage("state", passage).hex()[:32]
+    def depart(self, passage: UUID) -> tuple[str, str]:
+        """What leaves with a passage: its `state` and its nonce, 64 hexadecimal characters each, what both providers accept."""
+        return _depart(self._cles[0], passage)
 
-    def lire_state(self, state: str) -> UUID | None:
+    def lire_state(self, state: str) -> tuple[UUID, str] | None:
+        """The passage, and the nonce that left with this state: under the same key, whichever signs by now."""
         try:
-            passage = UUID(hex=state[:32]) if len(state) == 64 else None
+            passage = UUID(hex=state[:32])
         except ValueError:
             return None
-        if passage is None:
-            return None
-        justes = [
-            hmac.compare_digest(state.encode(), f"{passage.hex}{_mac(cle, 'passage/state', passage.bytes).hex()[:32]}".encode())
-            for cle in self._cles
-        ]
-        return passage if any(justes) else None
-
-    def nonce(self, passage: UUID) -> str:
-        """64 hexadecimal characters (256 bits)."""
-        return self._mac_du_passage("nonce", passage).hex()
+        departs = [_depart(cle, passage) for cle in self._cles]
+        nonces = [nonce for juste, nonce in departs if hmac.compare_digest(state.encode(), juste.encode())]
+        return (passage, nonces[0]) if nonces else None
 
     def code_echange(self, passage: UUID) -> str:
         """Our own code, which the front end gives back with its verifier."""
@@ -178,6 +171,12 @@ def empreinte_rafraichissement(jeton: str) -> bytes:
 
 def _proprietaire(compte: UUID, epoque: int) -> bytes:
     return compte.bytes + epoque.to_bytes(4)
+
+
+def _depart(cle: Cle, passage: UUID) -> tuple[str, str]:
+    """The state is the passage and 128 bits of its MAC."""
+    state, nonce = (_mac(cle, f"passage/{usage}", passage.bytes).hex() for usage in ("state", "nonce"))
+    return passage.hex + state[:32], nonce
 
 
 def _matiere(jeton: Jeton) -> bytes:

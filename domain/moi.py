@@ -14,9 +14,7 @@ from domain.compte import Langue, Nature
 from domain.federation import Fournisseur
 from domain.inscription import LISTES
 from domain.profils import Profil
-from domain.titulaire import Provenance, Source, Titulaire
-
-_DECLARE = Provenance()
+from domain.titulaire import DECLARE, Provenance, Source, Titulaire
 
 
 class ContactVue(Struct, frozen=True, kw_only=True):
@@ -87,7 +85,7 @@ def vue(titulaire: Titulaire) -> MoiVue:
         identifiant=titulaire.identifiant,
         langue=titulaire.langue,
         profil=titulaire.profil,
-        provenances={f"/profil/{nom}": titulaire.provenances.get(nom, _DECLARE) for nom in titulaire.profil.__struct_fields__},
+        provenances={f"/profil/{nom}": titulaire.provenances.get(nom, DECLARE) for nom in titulaire.profil.__struct_fields__},
         contacts=[
             ContactVue(
                 nature=c.nature,

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from domain import champs
 from domain.erreurs import ChampsInvalides, ErreurChamp
 from domain.federation import Fournisseur, IdentiteAttachee, IdentiteRecue
 from domain.formulaire import lire
+from domain.inscription import DemandeInscription, fautes_de_minorite
 from domain.outils import Outils
-from domain.profils import Citoyen, Profil
+from domain.profils import Citoyen, Presumee, Profil
 from domain.session import OptionsSession, SessionCreee
-from domain.titulaire import Provenance
+from domain.titulaire import Provenance, au_plus_jeune
 
-# Going and coming back; our own code; and the time to fill in what the identity leaves blank.
-DUREE_PASSAGE, DUREE_CODE, DUREE_PREREMPLISSAGE = timedelta(minutes=10), timedelta(seconds=60), timedelta(minutes=30)
+# Going and coming back: FranceConnect's own pages last 30 minutes.
+DUREE_PASSAGE = timedelta(minutes=35)
+# Our own code; and the time to fill in what the identity leaves blank.
+DUREE_CODE, DUREE_PREREMPLISSAGE = timedelta(seconds=60), timedelta(minutes=30)
+# How long a passage that is over is still known for one of ours.
+DUREE_TARDIF = timedelta(hours=1)
 
 # By which a provider's clock may differ from the database's.
 ECART_HORLOGES = timedelta(seconds=30)
 
+Preuve = Literal["mot_de_passe", "recuperation"]
 Intention = Literal["connexion", "inscription", "rattachement", "reauthentification"]
 
 
@@ -85,14 +92,48 @@ class DemandeEchange(OptionsSession, frozen=True, kw_only=True, forbid_unknown_f
         return "DemandeEchange(…)"
 
 
+class RepresentantConnu(Struct, frozen=True, kw_only=True):
+    """La personne, telle que ProConnect la nomme."""
+
+    prenom: str | UnsetType = UNSET
+    nom: str | UnsetType = UNSET
+
+    def __repr__(self) -> str:
+        return "RepresentantConnu(…)"
+
+
+class ProfilConnu(Struct, frozen=True, kw_only=True):
+    """Ce que l'identité dit du profil, à renvoyer tel quel et à compléter ; ce qu'elle ne dit pas est absent."""
+
+    type: Annotated[
+        Literal["citoyen"] | UnsetType, Meta(description="Absent avec ProConnect : Entreprise ou Association, au choix.")
+    ] = UNSET
+    civilite: champs.Civilite | UnsetType = UNSET
+    nom_naissance: str | UnsetType = UNSET
+    nom_usage: str | UnsetType = UNSET
+    prenom: Annotated[str | UnsetType | None, Meta(description="`null` : l'état civil n'en connaît pas.")] = UNSET
+    date_naissance: date | UnsetType = UNSET
+    siret: str | UnsetType = UNSET
+    representant: RepresentantConnu | UnsetType = UNSET
+
+    def __repr__(self) -> str:
+        return "ProfilConnu(…)"
+
+
 class Preremplissage(Struct, frozen=True, kw_only=True):
     """De quoi pré-remplir l'inscription : à renvoyer avec `jeton_identite`, les champs verrouillés tels quels."""
 
     jeton_identite: Annotated[str, Meta(description="Vaut 30 minutes, pour une inscription.")]
     expire_le: datetime
     fournisseur: Fournisseur
-    profil: Annotated[dict[str, Any], Meta(description="Les champs connus du profil.")]
-    provenances: dict[str, Provenance]
+    profil: ProfilConnu
+    organisation: Annotated[
+        str | None, Meta(description="Son nom selon ProConnect : `raison_sociale` ou `denomination`, selon le profil choisi.")
+    ]
+    provenances: Annotated[
+        dict[str, Provenance],
+        Meta(description="Par pointeur JSON (`/profil/prenom`) : source, vérifié, verrouillé ; modifié, un champ est déclaré."),
+    ]
     email: Annotated[str | None, Meta(description="Proposée seulement : elle reste à prouver.")]
 
     def __repr__(self) -> str:
@@ -114,7 +155,13 @@ class ResultatInscription(Struct, frozen=True, kw_only=True, tag_field="type", t
 class ResultatRattachementRequis(Struct, frozen=True, kw_only=True, tag_field="type", tag="rattachement_requis"):
     """Un compte porte une identité semblable (état civil modifié ?) : s'y connecter et y rattacher celle-ci, ou s'inscrire."""
 
-    preuves: tuple[str, ...] = ("mot_de_passe",)
+    preuves: Annotated[
+        tuple[Preuve, ...],
+        Meta(
+            description="Pour s'y connecter : le mot de passe, ou, s'il n'y en a pas (ou plus), celui que donne "
+            "`POST /v1/recuperations/mot-de-passe`."
+        ),
+    ] = ("mot_de_passe", "recuperation")
     inscription: Preremplissage
 
 
@@ -180,10 +227,12 @@ class IdentiteConnue(Struct, frozen=True, kw_only=True):
 
     id: UUID
     compte_id: UUID
+    identifiant: str
     etat: Literal["en_attente", "actif", "suspendu", "efface"]
     effacement_prevu: bool
 
 
+_PRESUMEES: dict[int, Presumee] = {1: "jour", 2: "jour_et_mois"}
 _CIVILITES = {"female": "madame", "male": "monsieur"}
 _UN_CITOYEN = {
     "type": "citoyen",
@@ -202,14 +251,15 @@ def preremplir(identite: IdentiteRecue | IdentiteAttachee, outils: Outils) -> tu
     """
     citoyen = identite.fournisseur == "franceconnect"
     lus = (_citoyen if citoyen else _professionnel)(identite.revendications)
-    profil: dict[str, Any] = {}
+    profil: dict[str, Any] = {"type": "citoyen"} if citoyen else {}
     provenances: dict[str, Provenance] = {}
     for nom, (valeur, certifie) in lus.items():
         try:
             profil[nom] = _normalise(nom, valeur, outils) if citoyen else valeur
         except ChampsInvalides:
             continue
-        provenances[nom] = Provenance(source=identite.fournisseur, verifie=certifie, verrouille=certifie)
+        presumee = _presumee(identite.revendications) if nom == "date_naissance" else UNSET
+        provenances[nom] = Provenance(source=identite.fournisseur, verifie=certifie, verrouille=certifie, presumee=presumee)
     return profil, provenances
 
 
@@ -221,13 +271,14 @@ def convient(identite: IdentiteRecue, profil: Profil) -> bool:
 def _citoyen(r: Mapping[str, Any]) -> dict[str, tuple[Any, bool]]:
     """FranceConnect returns the identity as the register has it (RNIPP), but for the usual name, which is the provider's."""
     prenoms = r.get("given_name_array")
-    prenom = prenoms[0] if isinstance(prenoms, list) and prenoms else r.get("given_name")
+    prenom = prenoms[0] if isinstance(prenoms, list) and prenoms else r.get("given_name", "" if prenoms == [] else None)
     lus: dict[str, tuple[Any, bool]] = {
         "nom_naissance": (r.get("family_name"), True),
-        # Civil status knows people without a first name.
-        "prenom": (prenom or None, True),
         "date_naissance": (r.get("birthdate"), True),
     }
+    # Civil status knows people without a first name; what was not sent says nothing of it.
+    if prenom is not None:
+        lus["prenom"] = (prenom or None, True)
     if civilite := _CIVILITES.get(str(r.get("gender"))):
         lus["civilite"] = (civilite, True)
     if (usage := r.get("preferred_username")) and usage != r.get("family_name"):
@@ -237,13 +288,22 @@ def _citoyen(r: Mapping[str, Any]) -> dict[str, tuple[Any, bool]]:
 
 def _professionnel(r: Mapping[str, Any]) -> dict[str, tuple[Any, bool]]:
     """ProConnect tells where a person works, not that they may bind the organisation: all of it is a declaration."""
-    representant = {"prenom": r.get("given_name"), "nom": r.get("usual_name")}
-    lus: dict[str, tuple[Any, bool]] = {"representant": ({n: v for n, v in representant.items() if v}, False)}
-    if r.get("siret"):
-        lus["siret"] = (r["siret"], False)
-    if r.get("organization_label"):
-        lus["raison_sociale"] = (r["organization_label"], False)
+    dits = {nom: valeur for nom, valeur in r.items() if isinstance(valeur, str) and valeur}
+    representant = {n: dits[dit] for n, dit in (("prenom", "given_name"), ("nom", "usual_name")) if dit in dits}
+    lus: dict[str, tuple[Any, bool]] = {"representant": (representant, False)}
+    # One of the two names, by the profile that is chosen.
+    for nom, dit in (("siret", "siret"), ("raison_sociale", "organization_label"), ("denomination", "organization_label")):
+        if dit in dits:
+            lus[nom] = (dits[dit], False)
     return lus
+
+
+def _presumee(r: Mapping[str, Any]) -> Presumee | UnsetType:
+    """The register pads what it does not know; only the identity provider's own date tells it from a true first of a month."""
+    brute = r.get("idp_birthdate")
+    if not isinstance(brute, str) or brute.replace("-00", "-01") != r.get("birthdate"):
+        return UNSET
+    return _PRESUMEES.get(brute.count("-00"), UNSET)
 
 
 def _normalise(nom: str, valeur: Any, outils: Outils) -> Any:
@@ -252,20 +312,42 @@ def _normalise(nom: str, valeur: Any, outils: Outils) -> Any:
     return lu[nom]
 
 
-def fautes_de_verrou(profil: Profil, attendu: Mapping[str, Any], provenances: Mapping[str, Provenance]) -> list[ErreurChamp]:
-    """The locked fields that a sign-up has altered."""
+def fautes_federees(identite: IdentiteRecue, demande: DemandeInscription, outils: Outils) -> list[ErreurChamp]:
+    """What a sign-up says against the identity it brings: locked fields altered, consents at an age that may not give them."""
+    profil = demande.profil
+    # FranceConnect certifies a person, not an organisation.
+    if not isinstance(profil, Citoyen) or not convient(identite, profil):
+        return []
+    attendu, provenances = preremplir(identite, outils)
     donne: dict[str, Any] = msgspec.to_builtins(profil)
-    return [
-        ErreurChamp(pointer=f"/profil/{nom}", code="champ_verrouille")
-        for nom, provenance in provenances.items()
-        if provenance.verrouille and donne.get(nom) != attendu[nom]
-    ]
+    alteres = [nom for nom, p in provenances.items() if p.verrouille and donne[nom] != attendu[nom]]
+    if alteres:
+        return [ErreurChamp(pointer=f"/profil/{nom}", code="champ_verrouille") for nom in alteres]
+    naissance = au_plus_jeune(profil, provenances).date_naissance
+    return list(fautes_de_minorite(naissance, structs.asdict(demande.diffusion), outils))
 
 
-def matiere_pivot(r: Mapping[str, Any]) -> str | None:
-    """What stays when a civil status changes its names: enough to say "you may already have an account", never to link."""
+def tels_quels(profil: Profil, attendu: Mapping[str, Any], provenances: Mapping[str, Provenance]) -> dict[str, Provenance]:
+    """The provenances of what a profile says as the identity did."""
+    donne: dict[str, Any] = msgspec.to_builtins(profil)
+    return {nom: p for nom, p in provenances.items() if nom in donne and tel_quel(donne[nom], attendu[nom])}
+
+
+def tel_quel(donne: Any, attendu: Any) -> bool:
+    """Whether a field still says what an identity does; an object, of the members that it gives."""
+    if isinstance(attendu, dict):
+        return bool(attendu) and all(donne[nom] == valeur for nom, valeur in attendu.items())
+    return bool(donne == attendu)
+
+
+def empreinte_pivot(identite: IdentiteRecue) -> bytes | None:
+    """Of what stays when a civil status changes its names: enough to say "you may already have an account", never to link.
+
+    Under no key, which would have to last as long as the account: the claims lie beside it.
+    """
+    r = identite.revendications
     prenoms = r.get("given_name_array") or str(r.get("given_name") or "").split(" ")
     pieces = [r.get("birthdate"), r.get("birthplace") or "", r.get("birthcountry")]
-    if not all(isinstance(p, str) for p in pieces) or not pieces[0]:
+    if identite.fournisseur != "franceconnect" or not all(isinstance(p, str) for p in pieces) or not pieces[0]:
         return None
-    return "\0".join([str(prenoms[0]), *map(str, pieces)])
+    return sha256("\0".join([identite.emetteur, str(prenoms[0]), *map(str, pieces)]).encode()).digest()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from domain import champs
 from domain.erreurs import ErreurChamp
 from domain.outils import Outils
 
 NAISSANCE_MIN = date(1900, 1, 1)
+# What the register does not know of a birth date, and has as the first: the day, or the day and the month.
+Presumee = Literal["jour", "jour_et_mois"]
 
 
 class _Personnel(Struct, frozen=True):
@@ -114,3 +117,11 @@ def noms(profil: Profil) -> tuple[str | None, str]:
 def age(naissance: date, jour: date) -> int:
     """Whole years; somebody born on 29 February turns a year older on 1 March of a common year."""
     return jour.year - naissance.year - ((jour.month, jour.day) < (naissance.month, naissance.day))
+
+
+def au_plus_tard(naissance: date, presumee: Presumee | UnsetType = UNSET) -> date:
+    """The last day that a birth date may stand for: whoever it is of may be as young as that."""
+    if presumee is UNSET:
+        return naissance
+    mois = 12 if presumee == "jour_et_mois" else naissance.month
+    return date(naissance.year, mois, monthrange(naissance.year, mois)[1])

@@ -10,7 +10,7 @@ import msgspec
 from domain.erreurs import IdentiteDifferente, IdentiteInadaptee
 from domain.federation import Fournisseur, IdentiteAttachee, IdentiteRecue
 from domain.outils import Outils
-from domain.passage import preremplir
+from domain.passage import preremplir, tel_quel
 from domain.profils import Citoyen, Profil
 from domain.titulaire import Provenance, Titulaire
 
@@ -58,5 +58,5 @@ def encore_certifiees(titulaire: Titulaire, restent: Iterable[IdentiteAttachee],
     return {
         nom: p
         for nom, p in titulaire.provenances.items()
-        if any(p.source == fournisseur and champs.get(nom) == profil[nom] for fournisseur, champs in dits)
+        if any(p.source == fournisseur and nom in champs and tel_quel(profil[nom], champs[nom]) for fournisseur, champs in dits)
     }

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from domain.activation import Canal
 from domain.compte import CONTACT_DU_CANAL, Langue, Nature
 from domain.erreurs import CguAReaccepter, ReauthentificationRequise, SessionFinie
 from domain.federation import IdentiteAttachee
 from domain.inscription import contexte_mot_de_passe
-from domain.profils import Profil
+from domain.profils import Citoyen, Presumee, Profil, au_plus_tard
 
+P = TypeVar("P", bound=Profil)
 Source = Literal["declaration", "franceconnect", "proconnect"]
 
 
@@ -25,6 +27,13 @@ class Provenance(Struct, frozen=True, kw_only=True):
     source: Source = "declaration"
     verifie: bool = False
     verrouille: bool = False
+    presumee: Annotated[
+        Presumee | UnsetType,
+        Meta(description="D'une date de naissance : ce que l'état civil n'en connaît pas, et donne pour le premier."),
+    ] = UNSET
+
+
+DECLARE = Provenance()
 
 
 class ContactTenu(Struct, frozen=True, kw_only=True):
@@ -81,6 +90,14 @@ class Titulaire(Struct, frozen=True, kw_only=True):
 
     def mots_connus(self) -> list[str]:
         return mots_connus(self.profil, self.identifiant, [c.valeur for c in self.contacts])
+
+
+def au_plus_jeune(profil: P, provenances: Mapping[str, Provenance]) -> P:
+    """As young as this person may be, by what is only presumed of a birth date: who may be a minor is treated as one."""
+    if not isinstance(profil, Citoyen):
+        return profil
+    presumee = provenances.get("date_naissance", DECLARE).presumee
+    return structs.replace(profil, date_naissance=au_plus_tard(profil.date_naissance, presumee))
 
 
 def mots_connus(profil: Profil, identifiant: str, contacts: list[str]) -> list[str]:

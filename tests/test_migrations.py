@@ -129,3 +129,17 @@ def _memes(presentes: Lignes, gardees: Lignes) -> bool:
         table: [{c: v for c, v in ligne.items() if c in presentes[table][0]} for ligne in connues]
         for table, connues in gardees.items()
     }
+
+
+async def test_the_digests_of_civil_statuses_are_those_that_the_service_makes(settings: Settings) -> None:
+    async with Service(settings, simulateur=True) as service:
+        for login in ("test", "étranger_présumé_né_jour_et_mois", "caractères_spéciaux"):
+            await service.adherer(login)
+        await service.actif(une_demande())
+        ordre = "select sub, empreinte_pivot from identites_federees order by sub"
+        faites = await service.sql.fetch(ordre)
+        assert len({ligne["empreinte_pivot"] for ligne in faites} - {None}) == 3
+        await migrer_base(Settings(database_url=settings.database_owner_url), "0017")
+        assert {ligne["empreinte_pivot"] for ligne in await service.sql.fetch(ordre)} == {None}
+        await migrer_base(settings)
+        assert await service.sql.fetch(ordre) == faites

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.postgres.pannes import traduire_pannes
 from domain.export import QUARANTAINE
+from domain.passage import DUREE_TARDIF
 from domain.ports import Conservation
 
 _LOT = 500
@@ -69,7 +70,14 @@ _REGLES = (
     _Regle("sessions_finies", "sessions", "fin_le <= horloge() - interval '24 hours'"),
     _Regle("activites_anciennes", "activites", "fait_le <= horloge() - interval '12 months'"),
     _Regle("demandes_oubliees", "recuperations", "cree_le <= horloge() - interval '24 hours'"),
-    _Regle("passages_perimes", "passages", "expire_le <= horloge()"),
+    _Regle(
+        "identites_oubliees",
+        "passages",
+        "identite is not null and expire_le <= horloge()",
+        "update {table} set identite = null where ctid = any (array(select ctid from lot))",
+    ),
+    # Whoever comes back too late is still sent to where they left from.
+    _Regle("passages_perimes", "passages", f"expire_le <= horloge() - interval '{DUREE_TARDIF.total_seconds()} seconds'"),
     _Regle("identifiants_liberes", "identifiants_retires", "libere_le <= horloge()"),
     _Regle("reponses_gardees", "idempotence", "expire_le <= horloge()"),
     _Regle("limites_perimees", "limites", "expire_le <= horloge()"),

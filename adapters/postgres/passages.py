@@ -30,6 +30,7 @@ _REVENIR = text(
     update passages set revenu_le = horloge() where id = :id and revenu_le is null and expire_le > horloge() returning {_RENDU}
     """  # noqa: S608  (constants)
 )
+_RETOUR = text("select retour from passages where id = :id")
 _DEPOSER = text("update passages set identite = :identite, expire_le = horloge() + :duree where id = :id")
 _ECHANGER = text(
     f"""
@@ -38,14 +39,8 @@ _ECHANGER = text(
     returning {_RENDU}, expire_le
     """  # noqa: S608
 )
-_DEPENSER = text(
-    f"""
-    update passages set depense_le = horloge()
-     where id = :id and echange_le is not null and depense_le is null and compte_id is not distinct from cast(:compte as uuid)
-       and expire_le > horloge()
-    returning {_RENDU}
-    """  # noqa: S608
-)
+_A_DEPENSER = """id = :id and echange_le is not null and depense_le is null
+   and compte_id is not distinct from cast(:compte as uuid) and expire_le > horloge()"""
 _ABANDONNER = text(
     f"""
     update passages set depense_le = coalesce(depense_le, horloge())
@@ -53,9 +48,11 @@ _ABANDONNER = text(
     returning {_RENDU}
     """  # noqa: S608
 )
+_DEPENSER = text(f"update passages set depense_le = horloge() where {_A_DEPENSER} returning {_RENDU}")  # noqa: S608
+_REGARDER = text(f"select {_RENDU} from passages where {_A_DEPENSER}")  # noqa: S608
 _CONNUE = text(
     """
-    select i.id, c.id as compte_id, c.etat, c.effacement_le is not null as effacement_prevu
+    select i.id, c.id as compte_id, c.identifiant, c.etat, c.effacement_le is not null as effacement_prevu
       from identites_federees i join comptes c on c.id = i.compte_id where i.emetteur = :emetteur and i.sub = :sub
     """
 )
@@ -65,22 +62,24 @@ _SEMBLABLE = text(
                     where i.empreinte_pivot = :empreinte and c.etat = 'actif')
     """
 )
-# Whoever holds the identity takes it over from a sign-up that was never activated: that has proven nothing yet, and its profile
-# is a declaration again.
+# Whoever would attach an identity takes their turn.
+_VERROU_D_IDENTITE = text("select pg_advisory_xact_lock(hashtextextended(:emetteur || chr(10) || :sub, 0))")
+# By itself, after that wait: it sees what the others did. An activation under way is waited for, and wins.
+_RECOMMENCER = text(
+    """
+    with efface as (
+      delete from comptes
+       where etat = 'en_attente' and id = (select compte_id from identites_federees where emetteur = :emetteur and sub = :sub)
+      returning id
+    )
+    select pg_notify('comptoir', 'inscription.' || id) from efface
+    """
+)
 _ATTACHER = text(
     """
-    with delaisse as (
-      update comptes set provenances = '{}'
-       where etat = 'en_attente' and id <> :compte
-         and id = (select compte_id from identites_federees where emetteur = :emetteur and sub = :sub)
-    )
-    insert into identites_federees as i
-      (emetteur, sub, compte_id, fournisseur, revendications, empreinte_pivot, jeton_identite)
+    insert into identites_federees (emetteur, sub, compte_id, fournisseur, revendications, empreinte_pivot, jeton_identite)
     values (:emetteur, :sub, :compte, :fournisseur, cast(:revendications as jsonb), :empreinte, :jeton)
-    on conflict (emetteur, sub) do update
-      set compte_id = excluded.compte_id, revendications = excluded.revendications, jeton_identite = excluded.jeton_identite,
-          empreinte_pivot = excluded.empreinte_pivot, rattachee_le = horloge(), vue_le = horloge()
-      where exists (select from comptes where id = i.compte_id and etat = 'en_attente')
+    on conflict (emetteur, sub) do nothing
     """
 )
 _REVOIR = text(
@@ -172,6 +171,10 @@ class PgPassages(Passages):
     async def revenir(self, id: UUID) -> Passage | None:
         return _passage((await self._connexion.execute(_REVENIR, {"id": id})).one_or_none())
 
+    async def retour(self, id: UUID) -> str | None:
+        retour: str | None = (await self._connexion.execute(_RETOUR, {"id": id})).scalar()
+        return retour
+
     async def deposer(self, id: UUID, identite: bytes, duree: timedelta) -> None:
         await self._connexion.execute(_DEPOSER, {"id": id, "identite": identite, "duree": duree})
 
@@ -186,12 +189,20 @@ class PgPassages(Passages):
     async def abandonner(self, id: UUID) -> Passage | None:
         return _passage((await self._connexion.execute(_ABANDONNER, {"id": id})).one_or_none())
 
+    async def regarder(self, id: UUID) -> Passage | None:
+        return _passage((await self._connexion.execute(_REGARDER, {"id": id, "compte": None})).one_or_none())
+
     async def connue(self, emetteur: str, sub: str) -> IdentiteConnue | None:
         ligne = (await self._connexion.execute(_CONNUE, {"emetteur": emetteur, "sub": sub})).one_or_none()
         return None if ligne is None else msgspec.convert(ligne, IdentiteConnue, from_attributes=True)
 
     async def semblable(self, empreinte: bytes) -> bool:
         return bool((await self._connexion.execute(_SEMBLABLE, {"empreinte": empreinte})).scalar())
+
+    async def recommencer(self, emetteur: str, sub: str) -> None:
+        cle = {"emetteur": emetteur, "sub": sub}
+        await self._connexion.execute(_VERROU_D_IDENTITE, cle)
+        await self._connexion.execute(_RECOMMENCER, cle)
 
     async def attacher(
         self, compte_id: UUID, identite: IdentiteRecue, empreinte: bytes | None, jeton: bytes | None = None

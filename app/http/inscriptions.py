@@ -48,7 +48,15 @@ async def inscrire(
     "/v1/inscriptions/controles",
     status_code=200,
     operation_id="controlerInscription",
-    opt=ouvert("public", erreurs.IdentifiantIndisponible, erreurs.DocumentPerime, erreurs.TropDeDemandes),
+    opt=ouvert(
+        "public",
+        erreurs.IdentifiantIndisponible,
+        erreurs.DocumentPerime,
+        erreurs.JetonIdentiteInvalide,
+        erreurs.IdentiteDejaRattachee,
+        erreurs.IdentiteInadaptee,
+        erreurs.TropDeDemandes,
+    ),
 )
 async def controler(data: JSONBody[DemandeInscription], request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> Valide:
     """What signing up would refuse; nothing is written."""

@@ -40,7 +40,7 @@ def _emetteur(op: Fournisseur) -> Router:
         route_handlers=[
             *(protocole.decouverte, protocole.cles, protocole.jeton, protocole.identite),
             *(parcours.autoriser, parcours.etape, parcours.choisir, parcours.connecter, parcours.continuer),
-            *(parcours.renoncer, parcours.deconnecter),
+            *(parcours.changer, parcours.renoncer, parcours.deconnecter),
         ],
         dependencies={"op": _fournir(op)},
         opt={"op": op},

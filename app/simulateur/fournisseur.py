@@ -35,13 +35,17 @@ class Connexion(Struct, frozen=True):
 
 
 class Visite(Struct):
-    """One passage through the pages. `navigateur`: the cookie of the browser that began it. `refus`: why it cannot go on."""
+    """One passage through the pages. `navigateur`: the cookie of the browser that began it. `refus`: why it cannot go on.
+
+    `fin`: the callback's address, once it is over; asked again (two clicks on a button), it is given again.
+    """
 
     demande: Demande
     navigateur: str
     idp: IdentiteFournisseur | None = None
     connexion: Connexion | None = None
     refus: Personne | None = None
+    fin: str = ""
 
 
 class Autorisation(Struct, frozen=True):
@@ -74,7 +78,7 @@ class Fournisseur:
     def visite(self, uid: str, navigateur: str) -> Visite:
         visite = self._visites.lire(uid)
         if visite is None or visite.navigateur != navigateur:
-            raise RefusPage("Y150003", "cette visite est terminée, expirée, ou commencée dans un autre navigateur")
+            raise RefusPage("Y150003", "cette visite est expirée, ou commencée dans un autre navigateur")
         return visite
 
     def connecter(self, visite: Visite, idp: IdentiteFournisseur, personne: Personne) -> None:
@@ -84,18 +88,23 @@ class Fournisseur:
         visite.connexion = Connexion(personne, idp, int(self.horloge()))
         self._sessions.poser(visite.connexion, visite.navigateur)
 
-    def conclure(self, uid: str, visite: Visite) -> str:
-        """The callback's address, with a code."""
-        if visite.connexion is None:
-            raise RefusPage("Y150003", "personne ne s'est encore identifié")
-        self._visites.prendre(uid)
-        code = self._codes.poser(Autorisation(visite.demande, visite.connexion))
-        return self.adresse_retour(visite.demande, code=code)
+    def changer(self, visite: Visite) -> None:
+        """Somebody else is at the keyboard, or another of one's accounts."""
+        visite.idp = visite.connexion = visite.refus = None
 
-    def renoncer(self, uid: str, visite: Visite) -> str:
-        self._visites.prendre(uid)
+    def conclure(self, visite: Visite) -> str:
+        """The callback's address, with a code."""
+        if not visite.fin:
+            if visite.connexion is None:
+                raise RefusPage("Y150003", "personne ne s'est encore identifié")
+            code = self._codes.poser(Autorisation(visite.demande, visite.connexion))
+            visite.fin = self.adresse_retour(visite.demande, code=code)
+        return visite.fin
+
+    def renoncer(self, visite: Visite) -> str:
         erreur = visite.refus.erreur if visite.refus else "access_denied"
-        return self.adresse_retour(visite.demande, error=erreur, error_description="User auth aborted")
+        visite.fin = visite.fin or self.adresse_retour(visite.demande, error=erreur, error_description="User auth aborted")
+        return visite.fin
 
     def adresse_retour(self, demande: Demande, **reponse: str) -> str:
         return demande.retour(None if self.banc.pannes.sans_iss else self.emetteur, **reponse)

@@ -16,6 +16,7 @@ from app.simulateur.fournisseur import Fournisseur, Visite
 from app.simulateur.pages import page
 from app.simulateur.personnes import MOT_DE_PASSE
 from app.simulateur.protocole import Requete, champs_de
+from app.simulateur.regles import LIBELLES
 
 COOKIE = "simulateur_navigateur"
 
@@ -39,13 +40,15 @@ def _adresse(op: Fournisseur, demande: Demande, navigateur: str) -> str:
     if "none" not in demande.prompts:
         return f"{op.emetteur}/interaction/{uid}"
     if visite.connexion:
-        return op.conclure(uid, visite)
+        return op.conclure(visite)
     return op.adresse_retour(demande, error="login_required", error_description="End-User authentication is required")
 
 
 @get("/interaction/{uid:str}")
-async def etape(request: Requete, uid: FromPath[str], op: NamedDependency[Fournisseur]) -> Response[str]:
+async def etape(request: Requete, uid: FromPath[str], op: NamedDependency[Fournisseur]) -> Response[Any]:
     visite = op.visite(uid, _navigateur(request))
+    if visite.fin:
+        return _vers(visite.fin)
     if visite.refus:
         return page("refus.html", op.regles, 400, visite=visite, uid=uid)
     if visite.connexion:
@@ -56,8 +59,9 @@ async def etape(request: Requete, uid: FromPath[str], op: NamedDependency[Fourni
 
 
 def _donnees(op: Fournisseur, visite: Visite) -> list[str]:
-    """The names of what the service will receive."""
-    return sorted({nom for scope in visite.demande.scopes for nom in op.regles.scopes.get(scope, ())})
+    """What the service will receive, in a person's words and in the order of an identity card."""
+    recues = {nom for scope in visite.demande.scopes for nom in op.regles.scopes.get(scope, ())}
+    return list(dict.fromkeys(libelle for nom, libelle in LIBELLES.items() if nom in recues))
 
 
 @post("/interaction/{uid:str}/fournisseur", status_code=303)
@@ -84,12 +88,18 @@ async def connecter(request: Requete, uid: FromPath[str], op: NamedDependency[Fo
 
 @post("/interaction/{uid:str}/suite", status_code=303)
 async def continuer(request: Requete, uid: FromPath[str], op: NamedDependency[Fournisseur]) -> Response[None]:
-    return _vers(op.conclure(uid, op.visite(uid, _navigateur(request))))
+    return _vers(op.conclure(op.visite(uid, _navigateur(request))))
+
+
+@get("/interaction/{uid:str}/autre", status_code=303)
+async def changer(request: Requete, uid: FromPath[str], op: NamedDependency[Fournisseur]) -> Response[None]:
+    op.changer(op.visite(uid, _navigateur(request)))
+    return _vers(f"{op.emetteur}/interaction/{uid}")
 
 
 @get("/interaction/{uid:str}/retour", status_code=303)
 async def renoncer(request: Requete, uid: FromPath[str], op: NamedDependency[Fournisseur]) -> Response[None]:
-    return _vers(op.renoncer(uid, op.visite(uid, _navigateur(request))))
+    return _vers(op.renoncer(op.visite(uid, _navigateur(request))))
 
 
 @get("/session/end")

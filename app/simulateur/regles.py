@@ -56,6 +56,29 @@ _PRENOMS = ("given_name", "given_name_array")
 _PIVOT = (*_PRENOMS, "family_name", "birthdate", "gender")
 _NAISSANCE = ("birthplace", "birthcountry")
 
+# What the information page calls them; two claims that say one thing are one line.
+LIBELLES = {
+    "family_name": "Nom de naissance",
+    "usual_name": "Nom",
+    "preferred_username": "Nom d'usage",
+    "given_name": "Prénoms",
+    "given_name_array": "Prénoms",
+    "gender": "Sexe",
+    "birthdate": "Date de naissance",
+    "idp_birthdate": "Date de naissance connue du compte choisi",
+    "birthplace": "Lieu de naissance",
+    "birthcountry": "Pays de naissance",
+    "email": "Adresse électronique",
+    "phone_number": "Téléphone",
+    "uid": "Identifiant professionnel",
+    "siret": "SIRET de l'organisation",
+    "siren": "SIREN de l'organisation",
+    "organization_label": "Nom de l'organisation",
+    "roles": "Rôles",
+    "idp_id": "Compte choisi",
+    "amr": "Moyen d'authentification",
+}
+
 
 def _seuls(*noms: str) -> dict[str, tuple[str, ...]]:
     """Scopes that give the claim of their name."""

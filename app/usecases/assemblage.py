@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.usecases import CasUtilisation
 from app.usecases.activations import Activations, Ouvreur
 from app.usecases.appel import Rejeux
+from app.usecases.apports import Apports
 from app.usecases.consentements import Consentements
 from app.usecases.contacts import Contacts
 from app.usecases.depart import Depart
@@ -136,7 +137,7 @@ def assembler(p: Ports) -> CasUtilisation:
             rejeux=rejeux,
             identifiants=identifiants,
             ouvreur=ouvreur,
-            federations=federations,
+            apports=Apports(p.store, p.coffre, p.trousseau, p.outils),
         ),
         activations=Activations(p.store, preuves, p.regulateur, rejeux, ouvreur),
         identifiants=identifiants,

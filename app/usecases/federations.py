@@ -12,7 +12,6 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -24,13 +23,11 @@ from app.usecases.rattachements import Rattachements
 from app.usecases.sessions import Sessions
 from domain.activite import Activite
 from domain.erreurs import (
-    ChampsInvalides,
     CodeEchangeInvalide,
     CompteIndisponible,
     EffacementEnCours,
     FournisseurInactif,
     FournisseurIndisponible,
-    IdentiteDejaRattachee,
     IdentiteNonRattachee,
     JetonIdentiteInvalide,
     JetonInvalide,
@@ -55,17 +52,15 @@ from domain.passage import (
     Intention,
     Passage,
     Preremplissage,
+    ProfilConnu,
     Resultat,
     ResultatInscription,
     ResultatRattachementRequis,
     ResultatSession,
-    convient,
-    fautes_de_verrou,
-    matiere_pivot,
+    empreinte_pivot,
     preremplir,
 )
 from domain.ports import Coffre, Systeme
-from domain.profils import Profil
 from domain.rattachement import exiger_convenance
 from domain.session import Ouverture, Porteur
 from domain.titulaire import exiger_ecriture, exiger_recent, exiger_titulaire
@@ -74,8 +69,9 @@ from domain.transaction import Store, Transaction
 # Seconds a client is told to wait when a provider is away.
 _REPRISE = 30.0
 # What a front end reads of a callback that opened nothing; `access_denied` is also what FranceConnect says of a lost session,
-# of somebody it does not know, of a deceased person: neutral words, for all of them.
-_ERREURS = {"access_denied": "annule", "temporarily_unavailable": "indisponible", "server_error": "indisponible"}
+# of somebody it does not know, of a deceased person: neutral words, for all of them. `server_error` is as often for good (an
+# identity without an address) as not: to try again and again is no advice.
+_ERREURS = {"access_denied": "annule", "temporarily_unavailable": "indisponible", "server_error": "echec"}
 
 _journal = logging.getLogger("comptoir.securite")
 
@@ -122,12 +118,18 @@ class Federations:
         return AutorisationCreee(url=url, expire_le=fin)
 
     async def revenir(self, state: str, code: str | None, erreur: str | None, emetteur: str | None) -> str:
-        """The callback: where to send the browser, with our own code or a calm word. Refusal: `PassageInconnu`."""
-        id = self._trousseau.lire_state(state)
-        if id is None:
+        """The callback: where to send the browser, with our own code or a calm word. Refusal: `PassageInconnu`, when that is
+        not known (any more).
+        """
+        lu = self._trousseau.lire_state(state)
+        if lu is None:
             raise PassageInconnu
+        id, nonce = lu
         async with self._store.transaction() as tx:
             passage = await tx.passages.revenir(id)
+            tardif = None if passage else await tx.passages.retour(id)
+        if tardif is not None:
+            return _retour(tardif, erreur="expire")
         if passage is None:
             raise PassageInconnu
         fournisseur = self._fournisseurs.get(passage.fournisseur)
@@ -137,7 +139,7 @@ class Federations:
         if erreur is not None or code is None:
             return _retour(passage.retour, erreur=_ERREURS.get(erreur or "", "refuse"))
         try:
-            identite = await fournisseur.identifier(code, self._trousseau.nonce(id))
+            identite = await fournisseur.identifier(code, nonce)
         except FederationIndisponible as panne:
             _journal.warning("fournisseur indisponible", extra={"fournisseur": passage.fournisseur, "motif": panne.motif})
             return _retour(passage.retour, erreur="indisponible")
@@ -166,7 +168,7 @@ class Federations:
                 await tx.passages.noter_session(passage.session_id, identite.fournisseur, self._sceller(identite))
         async with self._store.transaction() as tx:
             if passage.intention == "rattachement":
-                return await self._rattachements.rattacher(tx, passage, identite, self._empreinte_pivot(identite))
+                return await self._rattachements.rattacher(tx, passage, identite)
             if passage.intention == "reauthentification":
                 return await self._rattachements.reauthentifier(tx, passage, identite)
             connue = await tx.passages.connue(identite.emetteur, identite.sub)
@@ -177,32 +179,10 @@ class Federations:
                     raise CompteIndisponible
                 return await self._entrer(tx, connue, identite, demande, appel)
             inscription = self._preremplissage(passage, identite, fin)
-            empreinte = self._empreinte_pivot(identite)
+            empreinte = empreinte_pivot(identite)
             if empreinte and await tx.passages.semblable(empreinte):
                 return ResultatRattachementRequis(inscription=inscription)
         return ResultatInscription(inscription=inscription)
-
-    async def inscrire(self, tx: Transaction, compte: UUID, profil: Profil, jeton: str) -> None:
-        """Attaches the identity that a sign-up brings, in its transaction; what it certifies may not have been altered.
-
-        Refusals: `JetonIdentiteInvalide`, `IdentiteInadaptee`, `IdentiteDejaRattachee`, field errors (`champ_verrouille`).
-        """
-        id = self._trousseau.lire_jeton_identite(jeton)
-        passage = await tx.passages.depenser(id) if id else None
-        if passage is None:
-            raise JetonIdentiteInvalide
-        identite = self._lire(passage)
-        exiger_convenance(identite.fournisseur, profil)
-        champs, provenances = preremplir(identite, self._outils())
-        provenances = provenances if convient(identite, profil) else {}
-        if fautes := fautes_de_verrou(profil, champs, provenances):
-            raise ChampsInvalides(fautes)
-        if not await tx.passages.attacher(compte, identite, self._empreinte_pivot(identite), self._sceller(identite)):
-            raise IdentiteDejaRattachee
-        donnes: dict[str, Any] = msgspec.to_builtins(profil)
-        tels_quels = {nom: p for nom, p in provenances.items() if donnes.get(nom) == champs[nom]}
-        await tx.passages.completer(compte, profil, tels_quels)
-        await tx.registre.noter(compte, Activite(nature="identite_rattachee", details={"fournisseur": identite.fournisseur}))
 
     async def deconnecter(self, porteur: Porteur | None, demande: DemandeDeconnexion) -> DeconnexionPrete:
         """Ends the session here, or gives a sign-up up; the addresses end those of the providers.
@@ -238,7 +218,7 @@ class Federations:
         if clair is None or fournisseur is None:
             return None
         try:
-            state = self._trousseau.state(self._systeme.nouvel_id())
+            state, _ = self._trousseau.depart(self._systeme.nouvel_id())
             return await fournisseur.adresse_deconnexion(clair.decode(), state, retour)
         except FederationIndisponible:
             return None
@@ -273,27 +253,25 @@ class Federations:
         return structs.replace(passage, compte_id=titulaire.id, session_id=titulaire.session_id)
 
     async def _adresse(self, fournisseur: FournisseurIdentite, id: UUID, intention: Intention) -> str:
-        state, nonce = self._trousseau.state(id), self._trousseau.nonce(id)
         try:
-            return await fournisseur.adresse_autorisation(state, nonce, a_nouveau=intention == "reauthentification")
+            return await fournisseur.adresse_autorisation(
+                *self._trousseau.depart(id), a_nouveau=intention == "reauthentification"
+            )
         except FederationIndisponible:
             raise FournisseurIndisponible(_REPRISE) from None
 
     def _preremplissage(self, passage: Passage, identite: IdentiteRecue, fin: datetime) -> Preremplissage:
         profil, provenances = preremplir(identite, self._outils())
-        email = identite.revendications.get("email")
+        email, organisation = identite.revendications.get("email"), profil.get("raison_sociale")
         return Preremplissage(
             jeton_identite=self._trousseau.jeton_identite(passage.id),
             expire_le=fin,
             fournisseur=identite.fournisseur,
-            profil=profil,
+            profil=msgspec.convert(profil, ProfilConnu),
+            organisation=organisation,
             provenances={f"/profil/{nom}": p for nom, p in provenances.items()},
             email=email if isinstance(email, str) else None,
         )
-
-    def _empreinte_pivot(self, identite: IdentiteRecue) -> bytes | None:
-        matiere = matiere_pivot(identite.revendications) if identite.fournisseur == "franceconnect" else None
-        return self._trousseau.empreinte(f"pivot/{identite.emetteur}", matiere) if matiere else None
 
     def _sceller(self, identite: IdentiteRecue) -> bytes:
         """The id_token, which signing out of the provider will show it."""

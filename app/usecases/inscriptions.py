@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
 from uuid import UUID
@@ -13,7 +13,7 @@ from msgspec import Struct, convert, structs
 
 from app.usecases.activations import Ouvreur
 from app.usecases.appel import Appel, Rejeux
-from app.usecases.federations import Federations
+from app.usecases.apports import Apports
 from app.usecases.identifiants import Identifiants
 from domain import identifiant, profils
 from domain.activation import CANAUX, Canal
@@ -33,7 +33,7 @@ from domain.inscription import (
     vue,
 )
 from domain.jetons import Trousseau
-from domain.juridique import OBLIGATOIRES, Version, actes_d_inscription
+from domain.juridique import OBLIGATOIRES, Acte, Version, actes_d_inscription
 from domain.limites import Regulateur
 from domain.outils import Formats
 from domain.ports import Disponibilites, Documents, Hacheur, Signaux, Systeme
@@ -67,12 +67,12 @@ class Inscriptions:
         rejeux: Rejeux,
         identifiants: Identifiants,
         ouvreur: Ouvreur,
-        federations: Federations,
+        apports: Apports,
     ) -> None:
         self._store, self._documents, self._disponibilites = store, documents, disponibilites
         self._hacheur, self._formats, self._signaux, self._systeme = hacheur, formats, signaux, systeme
         self._trousseau, self._regulateur, self._rejeux = trousseau, regulateur, rejeux
-        self._identifiants, self._ouvreur, self._federations = identifiants, ouvreur, federations
+        self._identifiants, self._ouvreur, self._apports = identifiants, ouvreur, apports
         self._attentes: Counter[UUID] = Counter()
 
     async def inscrire(self, demande: DemandeInscription, appel: Appel) -> InscriptionCreee:
@@ -81,26 +81,36 @@ class Inscriptions:
             if isinstance(reservation, ReponseGardee):
                 return self._avec_secret(convert(reservation.corps, InscriptionVue))
             en_vigueur = await self._verifier_documents(demande)
-            await self._admettre(demande.identifiant, appel.client)
+            await self._admettre(demande, appel.client)
             # Outside the transaction: argon2 takes ten milliseconds of a core.
             compte = await self._nouveau_compte(demande, appel)
             actes = actes_d_inscription(en_vigueur, structs.asdict(demande.diffusion))
-            inscription: InscriptionVue | None = None
-            async with self._store.transaction() as tx:
-                ouvert = await tx.comptes.ouvrir(compte, actes, DUREE, appel.trace)
-                if ouvert is not None:
-                    if demande.jeton_identite is not None:
-                        await self._federations.inscrire(tx, compte.id, compte.profil, demande.jeton_identite)
-                    inscription = vue(await self._premiere_activation(tx, ouvert, demande.activer_par, appel))
+            try:
+                async with self._store.transaction() as tx:
+                    inscription = vue(await self._ouvrir(tx, compte, actes, demande, appel))
                     await reservation.garder(tx.reponses, 201, inscription, compte.id)
-            if inscription is None:
-                raise await self._conflit(compte.identifiant or compte.base)
+            except IdentifiantIndisponible:
+                raise await self._conflit(compte.identifiant or compte.base) from None
             return self._avec_secret(inscription)
+
+    async def _ouvrir(
+        self, tx: Transaction, compte: NouveauCompte, actes: Sequence[Acte], demande: DemandeInscription, appel: Appel
+    ) -> CompteEnAttente:
+        """Refusals leave the transaction, and undo what it had begun."""
+        # Before the name is chosen: what the identity's former sign-up held is free again.
+        identite = await self._apports.apporter(tx, demande) if demande.jeton_identite is not None else None
+        ouvert = await tx.comptes.ouvrir(compte, actes, DUREE, appel.trace)
+        if ouvert is None:
+            raise IdentifiantIndisponible
+        if identite is not None:
+            await self._apports.inscrire(tx, compte.id, compte.profil, identite)
+        return await self._premiere_activation(tx, ouvert, demande.activer_par, appel)
 
     async def controler(self, demande: DemandeInscription, appel: Appel) -> Valide:
         """What signing up would refuse, without writing."""
         await self._verifier_documents(demande)
-        if demande.identifiant is not None:
+        libere = await self._apports.controler(demande) if demande.jeton_identite is not None else None
+        if demande.identifiant not in (None, libere):
             reponse = await self._identifiants.disponibilite(demande.identifiant, appel.client)
             if not reponse.disponible:
                 raise IdentifiantIndisponible(reponse.suggestions or ())
@@ -161,13 +171,14 @@ class Inscriptions:
                 raise DocumentPerime(code, en_vigueur[code].version)
         return en_vigueur
 
-    async def _admettre(self, choisi: str | None, client: str) -> None:
+    async def _admettre(self, demande: DemandeInscription, client: str) -> None:
         """Counted before the hash: whether it succeeds or not, a sign-up costs one and tells whether a name is taken.
 
-        The look at the name is only to spare a hash: the unique index decides.
+        The look at the name is only to spare a hash: the unique index decides; an identity may free the name that its former
+        sign-up holds.
         """
-        limites = self._regulateur.inscription(client)
-        if choisi is None:
+        choisi, limites = demande.identifiant, self._regulateur.inscription(client)
+        if choisi is None or demande.jeton_identite is not None:
             await self._disponibilites.compter(limites)
         elif not await self._disponibilites.libre(choisi, limites):
             raise await self._conflit(choisi)

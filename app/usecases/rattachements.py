@@ -15,7 +15,7 @@ from domain.erreurs import (
 )
 from domain.federation import Fournisseur, IdentiteRecue
 from domain.outils import Outils
-from domain.passage import ECART_HORLOGES, Passage, ResultatRattachement, ResultatReauthentification
+from domain.passage import ECART_HORLOGES, Passage, ResultatRattachement, ResultatReauthentification, empreinte_pivot
 from domain.rattachement import certifier, encore_certifiees, exiger_convenance, exiger_meme_personne
 from domain.session import FRAICHEUR, Porteur
 from domain.titulaire import Titulaire, exiger_ecriture, exiger_recent, exiger_titulaire
@@ -26,9 +26,7 @@ class Rattachements:
     def __init__(self, store: Store, outils: Callable[[], Outils]) -> None:
         self._store, self._outils = store, outils
 
-    async def rattacher(
-        self, tx: Transaction, passage: Passage, identite: IdentiteRecue, empreinte: bytes | None
-    ) -> ResultatRattachement:
+    async def rattacher(self, tx: Transaction, passage: Passage, identite: IdentiteRecue) -> ResultatRattachement:
         """Whoever else was in is out: they have not shown that they are this person.
 
         Refusals: `SessionFinie`, `CguAReaccepter`, `CodeEchangeInvalide`, `IdentiteInadaptee`, `IdentiteDifferente`,
@@ -39,7 +37,8 @@ class Rattachements:
             return ResultatRattachement(deja_rattachee=True)
         exiger_convenance(identite.fournisseur, titulaire.profil)
         exiger_meme_personne(titulaire.identites, identite)
-        if not await tx.passages.attacher(titulaire.id, identite, empreinte):
+        await tx.passages.recommencer(identite.emetteur, identite.sub)
+        if not await tx.passages.attacher(titulaire.id, identite, empreinte_pivot(identite)):
             raise IdentiteDejaRattachee
         profil, provenances, changes = certifier(titulaire, identite, self._outils())
         await tx.passages.completer(titulaire.id, profil, provenances)

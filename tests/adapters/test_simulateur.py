@@ -20,6 +20,7 @@ from litestar import Litestar
 
 from app.simulateur.app import creer
 from app.simulateur.config import ClientEnregistre, ConfigSimulateur
+from app.simulateur.regles import FRANCECONNECT, LIBELLES, PROCONNECT
 from tests.simulation import Page, annuler, ouvrir, parcourir
 
 ORIGINE = "http://localhost:8001"
@@ -470,7 +471,33 @@ async def test_the_information_page_names_the_service_and_what_it_gets(client: h
     await parcourir(client, demande())
     texte = (await client.get(demande(client_id="voisin", scope="openid gender"), follow_redirects=True)).text
     assert "Continuer vers Le voisin" in texte
-    assert re.findall(r"<li>(.*?)</li>", texte) == ["gender"]
+    assert re.findall(r"<li>(.*?)</li>", texte) == ["Sexe"]
+
+
+def test_all_that_a_service_may_get_has_its_words() -> None:
+    for regles in (FRANCECONNECT, PROCONNECT):
+        assert {nom for noms in regles.scopes.values() for nom in noms} <= LIBELLES.keys()
+
+
+async def test_from_the_information_page_one_may_take_another_account(client: httpx.AsyncClient) -> None:
+    premier, _ = await connecter(client)
+    page = await ouvrir(client, demande())
+    assert isinstance(page, Page)
+    choix = await ouvrir(client, f"{page.adresse}/autre")
+    assert isinstance(choix, Page)
+    assert [*choix.formulaires] == ["choix"]
+    code = lus(await parcourir(client, page.adresse, "nom_composé"))["code"]
+    corps = (await echanger(client, code)).json()["id_token"].split(".")[1]
+    assert json.loads(urlsafe_b64decode(corps + "=="))["sub"] != premier["sub"]
+
+
+async def test_two_clicks_end_a_visit_once_and_the_page_left_open_goes_where_it_went(client: httpx.AsyncClient) -> None:
+    await parcourir(client, demande())
+    page = await ouvrir(client, demande())
+    assert isinstance(page, Page)
+    suites = [await ouvrir(client, f"{page.adresse}/suite", method="POST") for _ in range(2)]
+    assert suites == [await ouvrir(client, page.adresse)] * 2 == [await ouvrir(client, f"{page.adresse}/retour")] * 2
+    assert (await echanger(client, lus(str(suites[0]))["code"])).status_code == 200
 
 
 @pytest.mark.parametrize("etape", ["choix", "connexion", "information"])
@@ -508,8 +535,8 @@ async def test_a_visit_is_of_one_browser_once_and_for_half_an_hour(client: httpx
     horloge.instant += 30 * 60
     assert (await client.get(adresse)).status_code == 400
     adresse = (await client.get(demande())).headers["location"]
-    await annuler(client, adresse)
-    assert (await client.get(adresse)).status_code == 400
+    fin = await annuler(client, adresse)
+    assert (await client.get(adresse)).headers["location"] == fin
 
 
 # Single sign-on and sign-out

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 from msgspec import structs
 
+from app.simulateur.regles import FRANCECONNECT
 from domain.fiches import FICHES, Fiche
 from domain.formulaire import lire
 from domain.fournisseurs import CONDITIONS, PRECONDITION, SANS_NIR, Conseils, DemandeConseils, Reponses, conseiller, proposees
@@ -87,14 +88,18 @@ def test_everything_answered_by_yes_leaves_aside_only_what_nobody_knows_and_what
     conseils = conseiller(des_reponses(*CONDITIONS), AUJOURDHUI)
     offertes = proposees(AUJOURDHUI)
     assert set(conseils.conseilles) == {f for f in offertes if f.conditions is not None}
-    assert {e.fiche for e in conseils.possibles} == {f for f in offertes if f.conditions is None} == {PAR_CODE["trustme"]}
+    assert (
+        {e.fiche for e in conseils.possibles}
+        == {f for f in offertes if f.conditions is None}
+        == {PAR_CODE["trustme"], PAR_CODE["yris"]}
+    )
 
 
 def test_the_nearest_comes_first() -> None:
     reponses = des_reponses(PRECONDITION, "numero_fiscal", "revenu_fiscal_reference", "carte_vitale", non=("affiliation_msa",))
     codes = [e.fiche.code for e in conseiller(reponses, AUJOURDHUI).possibles]
-    # One box to tell, then two, …, then one that is a no, then the one of which nothing is known.
-    assert (codes.index("impots"), codes[-2:]) == (0, ["msa", "trustme"])
+    # One box to tell, then two, …, then one that is a no, then those of which nothing is known.
+    assert (codes.index("impots"), codes[-3:]) == (0, ["msa", "trustme", "yris"])
     assert codes.index("ameli") < codes.index("la_poste")
 
 
@@ -115,11 +120,16 @@ def test_what_has_ended_was_advised_then_and_is_not_any_more() -> None:
     assert not {"mobile_connect", "alicem", "yris"} & conseilles(conseiller(reponses, AUJOURDHUI))
     assert "france_identite" not in conseilles(conseiller(reponses, AVANT_2021))
     assert {f.code for f in proposees(AUJOURDHUI)} == {
-        "impots", "ameli", "la_poste", "msa", "france_identite", "trustme", "aidants_connect"
+        "impots", "ameli", "la_poste", "msa", "france_identite", "trustme", "yris", "aidants_connect"
     }  # fmt: skip
     # The very days that texts and lists give.
     assert PAR_CODE["alicem"].jusqu_a == date(2022, 4, 27)
-    assert PAR_CODE["yris"].jusqu_a == date(2026, 6, 30)
+
+
+def test_the_simulator_offers_the_same_ones() -> None:
+    assert {idp.nom for idp in FRANCECONNECT.fournisseurs.values()} == {
+        {"ameli": "Ameli.fr"}.get(f.code, f.nom) for f in proposees(AUJOURDHUI)
+    }
 
 
 def test_every_provider_has_its_sources_and_the_day_until_which_they_hold() -> None:

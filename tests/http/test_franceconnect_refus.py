@@ -11,6 +11,7 @@ import httpx
 import pytest
 from msgspec import structs
 
+from app.composition import conserver
 from app.journal import Formateur
 from app.settings import Settings
 from domain.limites import PASSAGES_PAR_CLIENT
@@ -176,7 +177,7 @@ async def test_leaving_again_and_again_is_held_back(settings: Settings) -> None:
 async def test_every_error_that_a_provider_sends_back_is_a_calm_word(federe: Service) -> None:
     for erreur, mot in {
         "access_denied": "annule",
-        "server_error": "indisponible",
+        "server_error": "echec",
         "temporarily_unavailable": "indisponible",
         "invalid_request": "refuse",
         "unsupported_response_type": "refuse",
@@ -196,24 +197,53 @@ async def test_every_error_that_a_provider_sends_back_is_a_calm_word(federe: Ser
 async def test_a_callback_is_good_once(federe: Service) -> None:
     await federe.adherer()
     rappel = await federe.chez_le_fournisseur()
-    premiers = await asyncio.gather(*(federe.http.get(rappel) for _ in range(8)))
-    assert sorted(r.status_code for r in premiers) == [303] + [404] * 7
+    recus = await asyncio.gather(*(federe.revenir(rappel) for _ in range(8)))
+    assert recus.count({"erreur": "expire"}) == 7
     appels = (await federe.reseau.appels())["token"]
-    perdue = await federe.http.get(rappel)
-    assert (perdue.status_code, perdue.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    assert "set-cookie" not in perdue.headers
+    # Reloaded: the front end is told, where it can offer to begin again.
+    assert await federe.revenir(rappel) == {"erreur": "expire"}
     assert (await federe.reseau.appels())["token"] == appels
     # Nor did the others harm the one who came first.
-    [adresse] = [r.headers["location"] for r in premiers if r.status_code == 303]
-    assert (await federe.echanger(httpx.URL(adresse).params["code"])).json()["type"] == "session"
+    [code] = [recu["code"] for recu in recus if "code" in recu]
+    assert (await federe.echanger(code)).json()["type"] == "session"
 
 
-async def test_a_passage_is_lost_after_ten_minutes(federe: Service) -> None:
+async def test_one_may_stay_as_long_as_france_connect_lets_and_comes_back_too_late_to_where_one_left_from(
+    federe: Service,
+) -> None:
+    a_temps = await federe.chez_le_fournisseur()
     async with federe.reseau.navigateur() as navigateur:
         url = (await federe.autoriser()).json()["url"]
-        await federe.avancer(timedelta(minutes=10))
-        rappel = await annuler(navigateur, url)
-    assert (await federe.http.get(rappel)).status_code == 404
+        await federe.avancer(timedelta(minutes=30))
+        assert await federe.revenir(await annuler(navigateur, url)) == {"erreur": "annule"}
+    await federe.avancer(timedelta(minutes=5))
+    assert await federe.revenir(a_temps) == {"erreur": "expire"}
+    await federe.avancer(timedelta(minutes=59))
+    await conserver(federe.settings, simuler=False)
+    assert await federe.revenir(a_temps) == {"erreur": "expire"}
+    await federe.avancer(timedelta(minutes=1))
+    await conserver(federe.settings, simuler=False)
+    perdue = await federe.http.get(a_temps)
+    assert (perdue.status_code, perdue.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "set-cookie" not in perdue.headers
+    assert (await federe.reseau.appels())["token"] == 0
+
+
+async def test_a_passage_outlives_a_change_of_the_first_key(federe: Service, settings: Settings) -> None:
+    rappel = await federe.chez_le_fournisseur()
+    neuve = "neuve:" + "enl4d3Z1dHNycXBvbm1sa2ppaGdmZWRjYmFfX19fX18="
+    tournees = structs.replace(settings, secret_keys=f"{neuve},{settings.secret_keys}")
+    async with Service(tournees, simulateur=True) as autre:
+        # The same provider behind both.
+        autre.reseau._app = federe.reseau._app
+        code = (await autre.revenir(rappel))["code"]
+        # And the other way round: a process of before is asked what one of after began.
+        a_rebours = await autre.chez_le_fournisseur()
+        assert (await autre.echanger(code)).json()["type"] == "inscription"
+    avant = structs.replace(settings, secret_keys=f"{settings.secret_keys},{neuve}")
+    async with Service(avant, simulateur=True) as ancien:
+        ancien.reseau._app = federe.reseau._app
+        assert "code" in await ancien.revenir(a_rebours)
 
 
 async def test_a_state_that_is_not_one_of_ours_as_it_was_leads_nowhere(federe: Service) -> None:
@@ -368,7 +398,7 @@ async def test_neither_claims_nor_codes_nor_tokens_are_logged(federe: Service, c
         rappel = httpx.URL(await federe.chez_le_fournisseur())
         await federe.reseau.casser(**pannes)
         recus = await federe.revenir(str(rappel))
-        await federe.http.get(str(rappel))
+        assert await federe.revenir(str(rappel)) == {"erreur": "expire"}
         secrets += [rappel.params["code"], rappel.params["state"], recus.get("code", rappel.params["code"])]
     await federe.reseau.casser()
     prerempli = (await federe.passer("inscription", "caractères_spéciaux"))["inscription"]

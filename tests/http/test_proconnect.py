@@ -28,7 +28,8 @@ DECONNEXION = "/v1/franceconnect/deconnexions"
 def une_entreprise_federee(prerempli: Corps, **changes: Any) -> Corps:
     """What ProConnect fills in, the rest typed."""
     connu = prerempli["profil"]
-    profil = une_entreprise(**connu | {"representant": un_representant(**connu["representant"])} | changes)
+    dit = connu | {"raison_sociale": prerempli["organisation"], "representant": un_representant(**connu["representant"])}
+    profil = une_entreprise(**dit | changes)
     return demande_federee(prerempli, profil=profil)
 
 
@@ -49,9 +50,12 @@ async def entre_par(service: Service, fournisseur: str, login: str | None = None
 async def test_proconnect_fills_in_an_organisation_s_sign_up_as_a_declaration(federe: Service) -> None:
     prerempli = await federe.prerempli(PRO, "proconnect")
     assert prerempli["profil"] == {
-        "representant": {"prenom": "Ulla", "nom": "MOREAU"}, "siret": SIRET, "raison_sociale": RAISON
+        "representant": {"prenom": "Ulla", "nom": "MOREAU"}, "siret": SIRET
     }  # fmt: skip
-    assert prerempli["provenances"] == {f"/profil/{nom}": DECLARE for nom in prerempli["profil"]}
+    # Its name is one field or another, by the profile that is chosen.
+    assert prerempli["organisation"] == RAISON
+    dits = ("representant", "siret", "raison_sociale", "denomination")
+    assert prerempli["provenances"] == {f"/profil/{nom}": DECLARE for nom in dits}
     assert (prerempli["fournisseur"], prerempli["email"]) == ("proconnect", EMAIL)
 
 
@@ -59,7 +63,9 @@ async def test_nothing_that_proconnect_says_is_verified_or_binds_the_organisatio
     moi = await federe.moi(await entreprise(federe))
     assert (moi["profil"]["siret"], moi["mot_de_passe_defini"], moi["identifiant"]) == (SIRET, False, "ulla.moreau")
     sources = {nom.removeprefix("/profil/"): p["source"] for nom, p in moi["provenances"].items()}
-    assert {nom for nom, source in sources.items() if source == "proconnect"} == {"siret", "raison_sociale"}
+    assert {nom for nom, source in sources.items() if source == "proconnect"} == {
+        "siret", "raison_sociale", "representant"
+    }  # fmt: skip
     assert not [p for p in moi["provenances"].values() if p["verifie"] or p["verrouille"]]
     [identite] = moi["identites"]
     recues = PROCONNECT.personnes[PRO].revendications
@@ -86,6 +92,21 @@ async def test_an_association_and_a_citizen_sign_up_by_proconnect_with_what_they
         await federe.actif(demande)
         moi = await federe.moi(await entre_par(federe, "proconnect", login))
         assert {p["source"] for p in moi["provenances"].values()} == {"declaration"}
+
+
+async def test_an_association_is_filled_in_too_and_what_one_changes_of_its_person_is_a_declaration(federe: Service) -> None:
+    for prenom, sources in (("Ulla", {"denomination", "siret", "representant"}), ("Ursule", {"denomination", "siret"})):
+        prerempli = await federe.prerempli(PRO, "proconnect")
+        connu = prerempli["profil"]
+        profil = une_association(
+            denomination=prerempli["organisation"],
+            siret=connu["siret"],
+            representant=un_representant(**connu["representant"] | {"prenom": prenom}),
+        )
+        inscription = await federe.actif(demande_federee(prerempli, profil=profil))
+        moi = await federe.moi(await entre_par(federe, "proconnect"))
+        assert {nom.removeprefix("/profil/") for nom, p in moi["provenances"].items() if p["source"] == "proconnect"} == sources
+        await federe.sql.execute("select effacer_compte($1::uuid, '1 day')", inscription["id"])
 
 
 async def test_two_people_of_one_organisation_are_two_accounts(federe: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,7 +349,9 @@ async def test_retention_forgets_passages_as_soon_as_they_are_over(federe: Servi
     await federe.prerempli()
     await federe.revenir(await federe.chez_le_fournisseur())
     assert (await conserver(federe.settings, simuler=False))["passages_perimes"] == 0
-    for duree, restent in ((timedelta(minutes=1), 2), (timedelta(minutes=9), 1), (timedelta(minutes=20), 0)):
-        await federe.avancer(duree)
+    # What came back is forgotten when its time is over; that there was a passage, an hour later.
+    for minutes, gardees, restent in ((1, 1, 3), (29, 0, 3), (31, 0, 2), (29, 0, 1), (5, 0, 0)):
+        await federe.avancer(timedelta(minutes=minutes))
         await conserver(federe.settings, simuler=False)
+        assert await federe.sql.fetchval("select count(*) from passages where identite is not null") == gardees
         assert await federe.compter("passages") == restent

@@ -218,12 +218,12 @@ async def test_franceconnect_is_not_attached_to_an_organisation(federe: Service)
 async def test_whoever_holds_an_identity_takes_it_from_a_sign_up_that_was_never_activated(federe: Service) -> None:
     en_attente = await federe.inscrit(demande_federee(await federe.prerempli(), activer_par="email"))
     session = await federe.entre(une_demande())
+    lien = await federe.lien(FC_EMAIL)
     await rattache(federe, session)
-    assert (await federe.suivre(await federe.lien(FC_EMAIL))).status_code == 200
-    assert (await federe.lire(en_attente)).json()["etat"] == "actif"
-    delaisse = await federe.http.post(f"/v1/inscriptions/{en_attente['id']}/session", json={}, headers=porteur(en_attente))
-    moi = await federe.moi(delaisse.json())
-    assert (moi["identites"], {p["source"] for p in moi["provenances"].values()}) == ([], {"declaration"})
+    # Nobody is left with an account that nothing opens.
+    assert refus(await federe.suivre(lien)) == (410, "lien_expire")
+    assert refus(await federe.lire(en_attente))[0] == 404
+    assert await federe.compter("comptes") == 1
     assert (await federe.moi(await entre_par(federe)))["id"] == (await federe.moi(session))["id"]
 
 
@@ -443,10 +443,10 @@ async def test_a_changed_civil_status_is_attached_again_by_proof(
     ancienne = await federe.moi(await federe.adherer())
     change_d_etat_civil(monkeypatch, **revendications)
     resultat = await federe.passer("connexion", "changé")
-    assert (resultat["type"], resultat["preuves"]) == ("rattachement_requis", ["mot_de_passe"])
+    assert (resultat["type"], resultat["preuves"]) == ("rattachement_requis", ["mot_de_passe", "recuperation"])
     # Said, and nothing more: neither whose account it is, nor a way into it.
     assert resultat.keys() == {"type", "preuves", "inscription"}
-    assert resultat["inscription"]["profil"].keys() == {"civilite", "nom_naissance", "prenom", "date_naissance"}
+    assert resultat["inscription"]["profil"].keys() == {"type", "civilite", "nom_naissance", "prenom", "date_naissance"}
     assert len((await federe.moi(await entre_par(federe)))["identites"]) == 1
 
     await federe.recuperer("angela.dubois")

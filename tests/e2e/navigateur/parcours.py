@@ -11,7 +11,7 @@ from tests.builders import MOT_DE_PASSE, un_citoyen, une_demande
 from tests.e2e.navigateur.chromium import Chromium
 from tests.e2e.processus import attendre
 
-PARTIR, QUITTER = '[data-partir="franceconnect"]', "[data-quitter]"
+PARTIR, QUITTER = '[data-partir="franceconnect"]', "#compte [data-quitter]"
 
 
 def jouer(nav: Chromium, url: str, raconter: Callable[[str], None] = lambda _: None) -> None:
@@ -20,6 +20,10 @@ def jouer(nav: Chromium, url: str, raconter: Callable[[str], None] = lambda _: N
     _s_inscrire(nav, url, "nom_composé")
     raconter("signed up with FranceConnect, activated by the code of the mailbox")
 
+    nav.aller(f"{url}/dev/franceconnect")
+    _lire_compte(nav, "melissandre.trois-dupre")
+    raconter("reloaded: the account is still there")
+    nav.evaluer("sessionStorage.clear()")
     nav.aller(f"{url}/dev/franceconnect")
     nav.cliquer(PARTIR)
     nav.cliquer("#information button")
@@ -36,12 +40,17 @@ def jouer(nav: Chromium, url: str, raconter: Callable[[str], None] = lambda _: N
     raconter("signed out everywhere, then in again: FranceConnect asked for the login")
 
     _entrer(nav, _compte_local(url))
-    nav.cliquer("[data-rattacher]")
+    nav.cliquer("[data-rattacher=franceconnect]")
+    nav.cliquer("#retour")
+    _lire_statut(nav, "La connexion avec FranceConnect n'a pas abouti ou a été annulée.")
+    _lire_compte(nav, "odile")
+    raconter("one changed one's mind at FranceConnect's: the account is still there")
+    nav.cliquer("[data-rattacher=franceconnect]")
     _s_identifier(nav, "prénom_composé")
     _lire_statut(nav, "FranceConnect est rattaché à votre compte.")
     _lire_compte(nav, '"fournisseur":"franceconnect"')
     raconter("a local account attached FranceConnect")
-    nav.cliquer("[data-detacher]")
+    nav.cliquer("[data-detacher=franceconnect]")
     _lire_statut(nav, "FranceConnect est détaché de votre compte.")
     nav.attendre("no identity", lambda: '"fournisseur":"franceconnect"' not in nav.lire("#moi"))
     raconter("and detached it")
@@ -51,6 +60,8 @@ def _s_inscrire(nav: Chromium, url: str, login: str) -> None:
     nav.cliquer(PARTIR)
     _s_identifier(nav, login)
     _lire_statut(nav, "Aucun compte ne porte cette identité")
+    nav.aller(f"{url}/dev/franceconnect")
+    nav.attendre("the form, filled in again", lambda: "TROIS-DUPRE" in nav.lire("#connus"))
     email = nav.evaluer("document.forms.inscrire.email.value")
     nav.cliquer("#inscrire [name=cgu]")
     nav.cliquer("#inscrire [name=rgpd]")
