@@ -8,9 +8,9 @@ from uuid import UUID
 
 from msgspec import convert
 
+from app.usecases.annonces import prevenir
 from app.usecases.appel import Appel, Rejeux
 from app.usecases.preuves import Preuves
-from app.usecases.rattachements import prevenir
 from domain.activation import (
     DELAI_RENVOI,
     ENVOIS_MAX,

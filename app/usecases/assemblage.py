@@ -110,7 +110,7 @@ def assembler(p: Ports) -> CasUtilisation:
         regulateur=p.regulateur,
         outils=p.outils,
     )
-    rattachements = Rattachements(p.store, p.outils)
+    rattachements = Rattachements(p.store, consentements, p.outils)
     federations = Federations(
         store=p.store,
         fournisseurs=p.fournisseurs,

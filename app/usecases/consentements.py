@@ -49,7 +49,7 @@ from domain.outils import Outils
 from domain.ports import Documents, Dossier
 from domain.profils import Profil
 from domain.session import Porteur
-from domain.titulaire import Titulaire, exiger_ecriture, exiger_titulaire
+from domain.titulaire import Titulaire, au_plus_jeune, exiger_ecriture, exiger_titulaire
 from domain.transaction import Store, Transaction
 
 
@@ -112,7 +112,7 @@ class Consentements:
     ) -> list[str]:
         """The additions that a guardian must agree to."""
         garant = choix.email_representant_legal
-        if not mineur(titulaire.profil, self._outils().aujourdhui):
+        if not mineur(au_plus_jeune(titulaire.profil, titulaire.provenances), self._outils().aujourdhui):
             if garant is not None:
                 raise ChampsInvalides([ErreurChamp(pointer="/email_representant_legal", code="representant_inutile")])
             return []

@@ -168,7 +168,7 @@ class Federations:
                 await tx.passages.noter_session(passage.session_id, identite.fournisseur, self._sceller(identite))
         async with self._store.transaction() as tx:
             if passage.intention == "rattachement":
-                return await self._rattachements.rattacher(tx, passage, identite)
+                return await self._rattachements.rattacher(tx, passage, identite, appel)
             if passage.intention == "reauthentification":
                 return await self._rattachements.reauthentifier(tx, passage, identite)
             connue = await tx.passages.connue(identite.emetteur, identite.sub)

@@ -41,7 +41,7 @@ from domain.outils import Outils
 from domain.ports import Dossier, Hacheur
 from domain.profils import Profil
 from domain.session import Porteur
-from domain.titulaire import Titulaire, exiger_ecriture, exiger_recent, exiger_titulaire
+from domain.titulaire import Titulaire, au_plus_jeune, exiger_ecriture, exiger_recent, exiger_titulaire
 from domain.transaction import Store, Transaction
 
 # What the feed calls a line, by its nature, in the reader's language.
@@ -87,8 +87,9 @@ class Moi:
                 return vue(titulaire)
             if (attendre := await tx.limites.depenser(self._regulateur.action("profil", titulaire.id))) is not None:
                 raise TropDeDemandes(attendre)
-            await tx.titulaires.modifier(porteur.compte_id, profil, restantes(titulaire, profil), langue, fixe)
-            await self._consentements.ajuster_a_l_age(tx, porteur.compte_id, profil, appel)
+            provenances = restantes(titulaire, profil)
+            await tx.titulaires.modifier(porteur.compte_id, profil, provenances, langue, fixe)
+            await self._consentements.ajuster_a_l_age(tx, porteur.compte_id, au_plus_jeune(profil, provenances), appel)
             await tx.registre.noter(porteur.compte_id, Activite(nature="profil_modifie", details={"champs": champs}))
             return vue(exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id)))
 
@@ -101,7 +102,9 @@ class Moi:
             raise ChampsInvalides(fautes)
         try:
             profil = lire(apres, type(titulaire.profil), self._outils())
-            if fautes := fautes_d_age(titulaire.profil, profil, self._outils().aujourdhui):
+            avant = au_plus_jeune(titulaire.profil, titulaire.provenances)
+            apres_age = au_plus_jeune(profil, restantes(titulaire, profil))
+            if fautes := fautes_d_age(avant, apres_age, self._outils().aujourdhui):
                 raise ChampsInvalides(fautes)
         except ChampsInvalides as refus:
             raise ChampsInvalides([faute.sous("/profil") for faute in refus.erreurs]) from None

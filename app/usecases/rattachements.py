@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
+from app.usecases.annonces import prevenir
+from app.usecases.appel import Appel
+from app.usecases.consentements import Consentements
 from domain.activite import Activite
 from domain.erreurs import (
     CodeEchangeInvalide,
@@ -18,16 +21,17 @@ from domain.outils import Outils
 from domain.passage import ECART_HORLOGES, Passage, ResultatRattachement, ResultatReauthentification, empreinte_pivot
 from domain.rattachement import certifier, encore_certifiees, exiger_convenance, exiger_meme_personne
 from domain.session import FRAICHEUR, Porteur
-from domain.titulaire import Titulaire, exiger_ecriture, exiger_recent, exiger_titulaire
+from domain.titulaire import Titulaire, au_plus_jeune, exiger_ecriture, exiger_recent, exiger_titulaire
 from domain.transaction import Store, Transaction
 
 
 class Rattachements:
-    def __init__(self, store: Store, outils: Callable[[], Outils]) -> None:
-        self._store, self._outils = store, outils
+    def __init__(self, store: Store, consentements: Consentements, outils: Callable[[], Outils]) -> None:
+        self._store, self._consentements, self._outils = store, consentements, outils
 
-    async def rattacher(self, tx: Transaction, passage: Passage, identite: IdentiteRecue) -> ResultatRattachement:
-        """Whoever else was in is out: they have not shown that they are this person.
+    async def rattacher(self, tx: Transaction, passage: Passage, identite: IdentiteRecue, appel: Appel) -> ResultatRattachement:
+        """Whoever else was in is out: they have not shown that they are this person. Whoever is certified to be a minor, or
+        may be one, has the consents that they gave alone taken back.
 
         Refusals: `SessionFinie`, `CguAReaccepter`, `CodeEchangeInvalide`, `IdentiteInadaptee`, `IdentiteDifferente`,
         `IdentiteDejaRattachee`.
@@ -42,6 +46,7 @@ class Rattachements:
             raise IdentiteDejaRattachee
         profil, provenances, changes = certifier(titulaire, identite, self._outils())
         await tx.passages.completer(titulaire.id, profil, provenances)
+        await self._consentements.ajuster_a_l_age(tx, titulaire.id, au_plus_jeune(profil, provenances), appel)
         await tx.sessions.terminer_toutes(titulaire.id, "rattachement", sauf=titulaire.session_id)
         details = {"fournisseur": identite.fournisseur, "champs": changes}
         await tx.registre.noter(titulaire.id, Activite(nature="identite_rattachee", details=details))
@@ -94,12 +99,6 @@ class Rattachements:
         if titulaire and await tx.passages.depenser(passage.id, titulaire.id) is None:
             raise CodeEchangeInvalide
         return titulaire
-
-
-async def prevenir(tx: Transaction, compte: UUID, fournisseur: Fournisseur, changes: list[str]) -> None:
-    """Tells every proven channel that an identity opens the account, and which fields of the profile it has rewritten."""
-    faits = {"fournisseur": fournisseur} | ({"champs": ",".join(changes)} if changes else {})
-    await tx.avis.avertir(compte, "identite_rattachee", faits, partout=True)
 
 
 def _attachee(titulaire: Titulaire, identite: IdentiteRecue) -> bool:

@@ -154,6 +154,24 @@ async def test_a_presumed_date_is_kept_as_received_and_leaves_the_doubt_to_the_y
     assert (await federe.inscrire(demande_federee(prerempli, diffusion={"email": True}))).status_code == 201
 
 
+async def test_a_minor_s_identity_takes_back_what_its_account_had_consented_to_alone(
+    federe: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typed as an adult, certified under fifteen; or perhaps under fifteen."""
+    monkeypatch.setattr(RealSystem, "aujourdhui", lambda _: date(2026, 6, 1))
+    inventer(monkeypatch, "presumee", birthdate="2011-01-01", idp_birthdate="2011-00-00", birthplace="", birthcountry="99352")
+    tout = dict.fromkeys(("email", "sms", "lettre_actualite", "alertes"), True)
+    for login, restent in (("moins_16_ans", False), ("presumee", False), ("nom_composé", True)):
+        session = await federe.entre(une_demande(email=f"{login.replace('é', 'e')}@exemple.fr", diffusion=tout))
+        assert (await federe.passer("rattachement", login, session=session))["type"] == "rattachement"
+        assert (await federe.moi(session))["diffusion"] == dict.fromkeys(tout, restent)
+        actes = (await federe.appeler(session, "GET", "/v1/moi/consentements")).json()["actes"]
+        retraits = {(a["objet"], a["par"]) for a in actes if not a["valeur"]}
+        assert retraits == (set() if restent else {(f"diffusion.{liste}", "service") for liste in tout})
+        fil = (await federe.appeler(session, "GET", "/v1/moi/activites")).json()["activites"]
+        assert ("diffusion_modifiee" in [ligne["nature"] for ligne in fil]) is not restent
+
+
 # The keys
 
 
