@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from msgspec import Meta, Struct
 
+from domain.activation import Canal
 from domain.erreurs import ReferenceMalformee
+from domain.federation import Fournisseur
 
 Nature = Literal[
     "compte_cree",
@@ -92,6 +94,20 @@ class LigneActivite(Struct, frozen=True, kw_only=True):
         return f"LigneActivite(id={self.id})"
 
 
+class DetailsActivite(TypedDict, total=False):
+    """Ce que la ligne dit de plus, selon sa nature ; rien de secret."""
+
+    canal: Canal
+    destination: Annotated[str, Meta(description="Masquée.")]
+    agent: Annotated[str, Meta(description="Ce que le navigateur ou l'application dit de lui-même.")]
+    adresse: Annotated[str, Meta(description="Adresse réseau à l'ouverture (IPv6 : le /64).")]
+    listes: Annotated[dict[str, bool] | list[str], Meta(description="Les choix faits, ou les listes concernées.")]
+    champs: Annotated[list[str], Meta(description="Ce qui a changé.")]
+    fournisseur: Fournisseur
+    cgu: Annotated[str, Meta(description="La version acceptée.")]
+    rgpd: Annotated[str, Meta(description="La version acceptée.")]
+
+
 class ActiviteVue(Struct, frozen=True, kw_only=True):
     """Une ligne du fil d'activité."""
 
@@ -99,9 +115,7 @@ class ActiviteVue(Struct, frozen=True, kw_only=True):
     nature: Nature
     titre: Annotated[str, Meta(description="Dans la langue demandée.")]
     fait_le: datetime
-    details: Annotated[
-        dict[str, Any], Meta(description="Canal, destination masquée, appareil… selon la nature ; rien de secret.")
-    ]
+    details: DetailsActivite
 
     def __repr__(self) -> str:
         return f"ActiviteVue({self.reference!r})"

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Fournisseur = Literal["franceconnect", "proconnect"]
+
+
+_REVENDICATIONS = (
+    "given_name", "family_name", "preferred_username", "birthdate", "gender", "birthplace", "birthcountry", "email",
+    "usual_name", "siret", "organization_label",
+)  # fmt: skip
+# As the provider says them: those it is known for have a type, any other may come.
+Revendications = Annotated[
+    dict[str, Any],
+    Meta(
+        description="Telles que reçues du fournisseur ; d'autres peuvent s'y trouver.",
+        extra_json_schema={
+            "properties": {
+                **{nom: {"type": "string"} for nom in _REVENDICATIONS},
+                "given_name_array": {"type": "array", "items": {"type": "string"}},
+            },
+            "additionalProperties": True,
+        },
+    ),
+]
 
 
 class IdentiteRecue(Struct, frozen=True, kw_only=True):
@@ -40,7 +60,7 @@ class IdentiteAttachee(Struct, frozen=True, kw_only=True):
     sub: str
     rattachee_le: datetime
     vue_le: datetime
-    revendications: dict[str, Any]
+    revendications: Revendications
 
     def __repr__(self) -> str:
         return f"IdentiteAttachee({self.fournisseur!r})"

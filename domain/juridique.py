@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from domain.compte import Langue
 
@@ -27,21 +27,18 @@ NATURES: dict[str, Nature] = {CGU: "acceptation", RGPD: "prise_de_connaissance"}
 
 
 class Version(Struct, frozen=True, kw_only=True):
-    """One immutable version of a legal text, without its text. `sha256`: hexadecimal, of the text in UTF-8.
-
-    `langue`: the one it is written in, hence presented in; there is no other.
-    """
+    """Une version immuable d'un document légal, sans son texte. `langue` : celle où il est écrit, la seule."""
 
     code: str
     version: str
     titre: str
-    sha256: str
+    sha256: Annotated[str, Meta(description="Du texte en UTF-8, en hexadécimal.")]
     en_vigueur_le: date
     langue: Langue
 
 
 class Document(Version, frozen=True, kw_only=True):
-    """One immutable version of a legal text (Markdown)."""
+    """Une version immuable d'un document légal, en Markdown."""
 
     texte: str
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
 
 from domain.compte import Langue, Nature
-from domain.federation import Fournisseur
+from domain.federation import Fournisseur, Revendications
 from domain.inscription import LISTES
 from domain.profils import Profil
 from domain.titulaire import DECLARE, Provenance, Source, Titulaire
@@ -38,9 +38,7 @@ class IdentiteVue(Struct, frozen=True, kw_only=True):
     id: Annotated[UUID, Meta(description="La désigne, pour la détacher.")]
     fournisseur: Fournisseur
     rattachee_le: datetime
-    revendications: Annotated[
-        dict[str, Any], Meta(description="`given_name_array`, `family_name`, `birthdate`, `gender`, `birthplace`, `siret`…")
-    ]
+    revendications: Revendications
 
     def __repr__(self) -> str:
         return f"IdentiteVue({self.fournisseur!r})"
@@ -52,6 +50,15 @@ class AcceptationsVue(Struct, frozen=True, kw_only=True):
     cgu: str
     rgpd: str
     cgu_a_reaccepter: Annotated[str | None, Meta(description="La version en vigueur, quand elle n'est pas celle acceptée.")]
+
+
+class DiffusionChoisie(Struct, frozen=True, kw_only=True):
+    """Les listes de diffusion, choisies ou non."""
+
+    email: bool
+    sms: bool
+    lettre_actualite: bool
+    alertes: bool
 
 
 class MoiVue(Struct, frozen=True, kw_only=True):
@@ -67,7 +74,7 @@ class MoiVue(Struct, frozen=True, kw_only=True):
     ]
     contacts: list[ContactVue]
     identites: list[IdentiteVue]
-    diffusion: dict[str, bool]
+    diffusion: DiffusionChoisie
     acceptations: AcceptationsVue
     mot_de_passe_defini: bool
     cree_le: datetime
@@ -102,7 +109,7 @@ def vue(titulaire: Titulaire) -> MoiVue:
             IdentiteVue(id=i.id, fournisseur=i.fournisseur, rattachee_le=i.rattachee_le, revendications=i.revendications)
             for i in titulaire.identites
         ],
-        diffusion={liste: titulaire.diffusion.get(liste, False) for liste in LISTES},
+        diffusion=DiffusionChoisie(**{liste: titulaire.diffusion.get(liste, False) for liste in LISTES}),
         acceptations=AcceptationsVue(
             cgu=titulaire.cgu_acceptees,
             rgpd=titulaire.rgpd_connue,

@@ -21,6 +21,7 @@ BITS_MOYEN, BITS_FORT = 50, 80
 ESSAIS_MOYEN, ESSAIS_FORT = 8.0, 10.0
 
 Niveau = Literal["faible", "moyen", "fort"]
+CodeRegle = Literal["longueur", "majuscule", "minuscule", "chiffre", "niveau"]
 
 # Words of this portal, and what French people choose most that English lists rank too low.
 _MOTS_COURANTS = (
@@ -32,9 +33,9 @@ _LUS = 48
 
 
 class Regle(Struct, frozen=True):
-    """One rule and whether it is kept; codes: `longueur`, `majuscule`, `minuscule`, `chiffre`, `niveau`."""
+    """One rule and whether it is kept."""
 
-    code: str
+    code: CodeRegle
     ok: bool
 
 

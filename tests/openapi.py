@@ -14,7 +14,8 @@ from jsonschema_rs import Draft202012Validator
 from app.composition import document_openapi
 from app.settings import Settings
 
-METHODES = ("get", "post", "patch", "put", "delete")
+# The headers that a client acts upon: documented where they are sent.
+ENTETES = {"etag", "location", "retry-after", "www-authenticate", "set-cookie", "content-disposition"}
 
 
 @cache
@@ -23,16 +24,43 @@ def le_document() -> dict[str, Any]:
     return lu
 
 
+@cache
+def _resolues() -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (chemin, methode, operation | {"responses": {s: _resolue(r) for s, r in operation["responses"].items()}})
+        for chemin, element in le_document()["paths"].items()
+        for methode, operation in element.items()
+    ]
+
+
+def _resolue(reponse: dict[str, Any]) -> dict[str, Any]:
+    reponse = suivre(reponse)
+    resolue = reponse | {"headers": {nom: suivre(entete) for nom, entete in reponse["headers"].items()}}
+    if "content" in reponse:
+        resolue["content"] = {type_: c | {"examples": _suivis(c["examples"])} for type_, c in reponse["content"].items()}
+    return resolue
+
+
+def _suivis(exemples: dict[str, Any]) -> dict[str, Any]:
+    return {nom: suivre(exemple) for nom, exemple in exemples.items()}
+
+
+def suivre(noeud: dict[str, Any]) -> dict[str, Any]:
+    """What is shared, where it is referred to."""
+    if "$ref" not in noeud:
+        return noeud
+    _, _, partie, nom = noeud["$ref"].split("/")
+    trouve: dict[str, Any] = le_document()["components"][partie][nom]
+    return trouve
+
+
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Path, method, operation."""
-    for chemin, element in le_document()["paths"].items():
-        for methode in METHODES:
-            if methode in element:
-                yield chemin, methode, element[methode]
+    """Path, method, operation, its shared answers in place."""
+    yield from _resolues()
 
 
 async def conforme(reponse: httpx.Response) -> None:
-    """The operation tells this status, and this body follows the schema it tells for it."""
+    """The operation tells this status and its headers, and this body follows the schema it tells for it."""
     operation = _operation(reponse.request.method, reponse.request.url.path)
     await reponse.aread()
     # Outside of any operation, the catalogue of the API's pages: an unknown address, a method it does not have.
@@ -41,6 +69,9 @@ async def conforme(reponse: httpx.Response) -> None:
     statut = str(reponse.status_code)
     attendue = operation["responses"].get(statut)
     assert attendue is not None, f"{operation['operationId']}: {statut} is not documented: {reponse.text}"
+    dits = {nom.lower(): entete.get("required", False) for nom, entete in attendue["headers"].items()}
+    assert ENTETES & reponse.headers.keys() <= dits.keys(), f"{operation['operationId']}: {statut}: {reponse.headers}"
+    assert {nom for nom, requis in dits.items() if requis} <= reponse.headers.keys(), f"{operation['operationId']}: {statut}"
     if "content" in attendue:
         _valideur(operation["operationId"], statut).validate(reponse.json())
     else:

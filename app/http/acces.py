@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from litestar import Request
@@ -23,11 +24,12 @@ def ouvert(
     cachee: bool = False,
     etiquetee: bool = False,
     agissante: bool = False,
+    entetes: Mapping[str, str] = {},
 ) -> dict[str, Any]:
     """A handler's `opt`: who may call it, the refusals of its own (for the OpenAPI document), whether it takes retries.
 
     `cachee`: public and cacheable. `etiquetee`: its answer has a validator, which a change must send back. `agissante`: a GET
-    that is no mere reading.
+    that is no mere reading. `entetes`: the headers its answers bear beside those that all of them do, and what they say.
     """
     return {
         "acces": acces,
@@ -36,6 +38,7 @@ def ouvert(
         "cachee": cachee,
         "etiquetee": etiquetee,
         "agissante": agissante,
+        "entetes": entetes,
     }
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from litestar import Response, Router, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import PathParameter
 from msgspec import Meta, Struct
 
 from app.http.acces import ouvert
@@ -15,6 +15,7 @@ from app.http.corps import CORPS_MAX, RequeteJson
 from app.http.schemas import formulaire
 from domain import identifiant, mot_de_passe
 from domain.activation import CANAUX, DELAI_RENVOI, ENVOIS_MAX, ESSAIS_MAX, LONGUEUR_CODE, Canal, duree
+from domain.compte import Langue
 from domain.erreurs import DocumentInconnu, ProfilInconnu
 from domain.inscription import DUREE
 from domain.juridique import Document, Version
@@ -35,10 +36,29 @@ from domain.limites import (
     SMS_PAR_NUMERO,
 )
 from domain.ports import Documents
-from domain.profils import PROFILS
+from domain.profils import PROFILS, TypeProfil
 from domain.session import DUREE_ACCES, FRAICHEUR, LONGUE, ORDINAIRE, PARTAGEE, REPRISE, Duree
 
 _COURT, _LONG = 300, 86_400
+NomProfil = Annotated[str, PathParameter(description="`citoyen`, `entreprise` ou `association`.")]
+NomVersion = Annotated[str, PathParameter(description="Telle que la dit `version`.")]
+CodeDocument = Annotated[str, PathParameter(description="`cgu` ou `rgpd`.")]
+Formulaire = Annotated[
+    dict[str, Any],
+    Meta(
+        description="JSON Schema (2020-12) du formulaire.",
+        examples=[
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "title": "Inscription d'un profil citoyen",
+                "type": "object",
+                "required": ["profil", "email", "reglementation", "mot_de_passe"],
+                "properties": {"email": {"title": "Adresse électronique", "type": "string", "format": "email", "x-ordre": 2}},
+            }
+        ],
+        extra_json_schema={"additionalProperties": True},
+    ),
+]
 _FORME_IDENTIFIANT = "^[a-z0-9]+([._-][a-z0-9]+)*$"
 
 
@@ -55,8 +75,8 @@ class ReglesMotDePasse(Struct, frozen=True, kw_only=True):
 
     longueur_min: int = mot_de_passe.LONGUEUR_MIN
     longueur_max: int = mot_de_passe.LONGUEUR_MAX
-    niveau_min: str = "moyen"
-    regles: tuple[str, ...] = ("longueur", "majuscule", "minuscule", "chiffre", "niveau")
+    niveau_min: mot_de_passe.Niveau = "moyen"
+    regles: tuple[mot_de_passe.CodeRegle, ...] = get_args(mot_de_passe.CodeRegle)
 
 
 class ReglesActivation(Struct, frozen=True, kw_only=True):
@@ -125,8 +145,8 @@ class Configuration(Struct, frozen=True, kw_only=True):
     """Tout ce qu'il faut à un écran d'inscription avant le premier appel."""
 
     service: str
-    profils: tuple[str, ...] = tuple(PROFILS)
-    langues: tuple[str, ...] = ("fr", "en")
+    profils: tuple[TypeProfil, ...] = get_args(TypeProfil)
+    langues: tuple[Langue, ...] = get_args(Langue)
     identifiant: ReglesIdentifiant = ReglesIdentifiant()
     mot_de_passe: ReglesMotDePasse = ReglesMotDePasse()
     activation: ReglesActivation = ReglesActivation()
@@ -139,7 +159,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
 class ProfilResume(Struct, frozen=True, kw_only=True):
     """Un profil et l'adresse de son formulaire."""
 
-    type: str
+    type: TypeProfil
     libelle: str
     schema: Annotated[str, Meta(description="Adresse du JSON Schema.")]
 
@@ -160,12 +180,12 @@ async def configuration(request: RequeteJson, documents: NamedDependency[Documen
 @get("/v1/profils", operation_id="listerProfils", opt=ouvert("public", cachee=True))
 async def profils(request: RequeteJson) -> Response[list[ProfilResume]]:
     """The three profiles."""
-    resumes = [ProfilResume(type=t, libelle=t.capitalize(), schema=f"/v1/profils/{t}") for t in PROFILS]
+    resumes = [ProfilResume(type=t, libelle=t.capitalize(), schema=f"/v1/profils/{t}") for t in get_args(TypeProfil)]
     return cachable(request, resumes, _COURT)
 
 
 @get("/v1/profils/{type_profil:str}", operation_id="lireProfil", opt=ouvert("public", ProfilInconnu, cachee=True))
-async def profil(request: RequeteJson, type_profil: FromPath[str]) -> Response[dict[str, Any]]:
+async def profil(request: RequeteJson, type_profil: NomProfil) -> Response[Formulaire]:
     """The JSON Schema of one profile's sign-up body."""
     if type_profil not in PROFILS:
         raise ProfilInconnu
@@ -179,9 +199,7 @@ async def documents_legaux(request: RequeteJson, documents: NamedDependency[Docu
 
 
 @get("/v1/documents-legaux/{code:str}", operation_id="lireDocument", opt=ouvert("public", DocumentInconnu, cachee=True))
-async def document_legal(
-    request: RequeteJson, code: FromPath[str], documents: NamedDependency[Documents]
-) -> Response[Document]:
+async def document_legal(request: RequeteJson, code: CodeDocument, documents: NamedDependency[Documents]) -> Response[Document]:
     """One text, as in force."""
     version = (await documents.en_vigueur()).get(code)
     return await _rendre(request, documents, code, version.version if version else "", _COURT)
@@ -193,7 +211,10 @@ async def document_legal(
     opt=ouvert("public", DocumentInconnu, cachee=True),
 )
 async def version_document(
-    request: RequeteJson, code: FromPath[str], version: FromPath[str], documents: NamedDependency[Documents]
+    request: RequeteJson,
+    code: CodeDocument,
+    version: NomVersion,
+    documents: NamedDependency[Documents],
 ) -> Response[Document]:
     """One text, in a given version: immutable."""
     return await _rendre(request, documents, code, version, _LONG)

@@ -60,7 +60,12 @@ async def acceptations(
 @get(
     "/v1/moi/export",
     operation_id="exporterMoi",
-    opt=ouvert("session", erreurs.ReauthentificationRequise, erreurs.TropDeDemandes),
+    opt=ouvert(
+        "session",
+        erreurs.ReauthentificationRequise,
+        erreurs.TropDeDemandes,
+        entetes={"Content-Disposition": "Le nom du fichier."},
+    ),
 )
 async def export(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> Response[Export]:
     """Everything held about the caller."""

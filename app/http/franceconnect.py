@@ -15,7 +15,7 @@ from app.http.acces import ouvert, porteur_de, porteur_facultatif
 from app.http.contexte import appel_de, langue_de
 from app.http.corps import RequeteJson
 from app.http.pages import page
-from app.http.sessions import cookies_de_session, cookies_retires, exiger_origine
+from app.http.sessions import REMISE, cookies_de_session, cookies_retires, exiger_origine
 from app.usecases import CasUtilisation
 from domain import erreurs
 from domain.federation import Fournisseur
@@ -82,6 +82,7 @@ async def retour(request: Request[Any, Any, State], cas: NamedDependency[CasUtil
         erreurs.SessionFinie,
         erreurs.CguAReaccepter,
         erreurs.OrigineRefusee,
+        entetes=REMISE,
     ),
 )
 async def echanger(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from litestar import Router, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import JSONBody, PathParameter
 from msgspec import Meta, Struct
 
 from app.http import textes
@@ -17,6 +17,8 @@ from app.usecases import CasUtilisation
 from app.usecases.identifiants import Disponibilite, Noms, Propositions
 from domain import champs, mot_de_passe
 from domain.erreurs import TropDeDemandes
+
+Saisi = Annotated[str, PathParameter(description="Tel qu'il est tapé.")]
 
 
 class ContexteMotDePasse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,7 +55,7 @@ class DemandeEvaluation(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class RegleVue(Struct, frozen=True, kw_only=True):
     """Une règle, tenue ou non, et son libellé."""
 
-    code: Literal["longueur", "majuscule", "minuscule", "chiffre", "niveau"]
+    code: mot_de_passe.CodeRegle
     ok: bool
     message: str
 
@@ -76,7 +78,9 @@ async def proposer(data: JSONBody[Noms], request: RequeteJson, cas: NamedDepende
 
 @get("/v1/identifiants/{identifiant:str}", operation_id="lireDisponibilite", opt=ouvert("public", TropDeDemandes))
 async def disponibilite(
-    identifiant: FromPath[str], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+    identifiant: Saisi,
+    request: RequeteJson,
+    cas: NamedDependency[CasUtilisation],
 ) -> Disponibilite:
     """Live availability; a malformed name is answered, not refused."""
     return await cas.identifiants.disponibilite(identifiant, adresse_client(request, request.app.state.proxys))
@@ -91,7 +95,7 @@ async def evaluer(data: JSONBody[DemandeEvaluation], request: RequeteJson) -> Ev
     return Evaluation(
         niveau=jugement.niveau,
         acceptable=jugement.acceptable,
-        regles=[RegleVue(code=r.code, ok=r.ok, message=textes.regle(r.code, langue)) for r in jugement.regles],  # type: ignore[arg-type]
+        regles=[RegleVue(code=r.code, ok=r.ok, message=textes.regle(r.code, langue)) for r in jugement.regles],
     )
 
 

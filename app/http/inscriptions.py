@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Response, Router, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from app.http.acces import ouvert
 from app.http.contexte import appel_de
@@ -19,6 +19,9 @@ from domain.activation import ActivationVue, Activee, DemandeActivation, Essai, 
 from domain.inscription import CorrectionContacts, DemandeInscription, InscriptionCreee, InscriptionVue
 
 _ATTENTE_MAX = 25
+
+IdInscription = Annotated[UUID, PathParameter(description="L'`id` de l'inscription.")]
+IdActivation = Annotated[UUID, PathParameter(description="L'`id` de l'activation.")]
 
 
 @post(
@@ -34,6 +37,7 @@ _ATTENTE_MAX = 25
         erreurs.TropDeDemandes,
         erreurs.Sature,
         idempotente=True,
+        entetes={"Location": "Le chemin de l'inscription, à lire avec `secret`."},
     ),
 )
 async def inscrire(
@@ -69,7 +73,7 @@ async def controler(data: JSONBody[DemandeInscription], request: RequeteJson, ca
     opt=ouvert("inscription", erreurs.InscriptionExpiree, erreurs.InscriptionTerminee),
 )
 async def lire(
-    id: FromPath[UUID],
+    id: IdInscription,
     cas: NamedDependency[CasUtilisation],
     attendre: Annotated[
         int,
@@ -90,7 +94,7 @@ async def lire(
     opt=ouvert("inscription", erreurs.InscriptionExpiree, erreurs.DejaActive),
 )
 async def corriger(
-    id: FromPath[UUID], data: JSONBody[CorrectionContacts], cas: NamedDependency[CasUtilisation]
+    id: IdInscription, data: JSONBody[CorrectionContacts], cas: NamedDependency[CasUtilisation]
 ) -> InscriptionVue:
     """Corrects a contact; codes sent to the former one die."""
     return await cas.inscriptions.corriger(id, data)
@@ -101,7 +105,7 @@ async def corriger(
     operation_id="annulerInscription",
     opt=ouvert("inscription", erreurs.DejaActive),
 )
-async def annuler(id: FromPath[UUID], cas: NamedDependency[CasUtilisation]) -> None:
+async def annuler(id: IdInscription, cas: NamedDependency[CasUtilisation]) -> None:
     """Deletes the pending account and all of it."""
     await cas.inscriptions.annuler(id)
 
@@ -120,7 +124,7 @@ async def annuler(id: FromPath[UUID], cas: NamedDependency[CasUtilisation]) -> N
     ),
 )
 async def demander(
-    id: FromPath[UUID], data: JSONBody[DemandeActivation], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+    id: IdInscription, data: JSONBody[DemandeActivation], request: RequeteJson, cas: NamedDependency[CasUtilisation]
 ) -> ActivationVue:
     """Opens a channel, or sends its live code again."""
     return await cas.activations.demander(id, data.canal, appel_de(request))
@@ -144,7 +148,7 @@ async def demander(
     ),
 )
 async def renvoyer(
-    id: FromPath[UUID], aid: FromPath[UUID], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+    id: IdInscription, aid: IdActivation, request: RequeteJson, cas: NamedDependency[CasUtilisation]
 ) -> ActivationVue:
     """The same code once more."""
     return await cas.activations.renvoyer(id, aid, appel_de(request))
@@ -165,9 +169,7 @@ async def renvoyer(
         erreurs.CodeExpire,
     ),
 )
-async def essayer(
-    id: FromPath[UUID], aid: FromPath[UUID], data: JSONBody[Essai], cas: NamedDependency[CasUtilisation]
-) -> Activee:
+async def essayer(id: IdInscription, aid: IdActivation, data: JSONBody[Essai], cas: NamedDependency[CasUtilisation]) -> Activee:
     """Tries a code: counted, then judged."""
     return await cas.activations.essayer(id, aid, data.code)
 

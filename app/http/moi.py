@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Response, Router, delete, get, patch, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from app.http.acces import ouvert, porteur_de
 from app.http.cache import etiquetee
@@ -29,6 +29,8 @@ _REAUTHENTIFIEE = (
 )
 
 Apres = Annotated[str | None, QueryParameter(max_length=16, description="Le `suivant` de la page précédente.")]
+IdPreuve = Annotated[UUID, PathParameter(description="L'`id` rendu par la demande.")]
+Reference = Annotated[str, PathParameter(description="Celle de la ligne, telle que la personne la cite.")]
 Limite = Annotated[int, QueryParameter(ge=1, le=100, description="Lignes par page.")]
 
 
@@ -116,7 +118,10 @@ async def demander_contact(
     ),
 )
 async def prouver_contact(
-    id: FromPath[UUID], data: JSONBody[Essai], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+    id: IdPreuve,
+    data: JSONBody[Essai],
+    request: RequeteJson,
+    cas: NamedDependency[CasUtilisation],
 ) -> ContactVue:
     """The code: the new contact takes the place of the old one."""
     return await cas.contacts.essayer(porteur_de(request), id, data.code)
@@ -143,7 +148,11 @@ async def fil(request: RequeteJson, cas: NamedDependency[CasUtilisation], apres:
     operation_id="lireActivite",
     opt=ouvert("session", erreurs.ReferenceMalformee, erreurs.ActiviteInconnue),
 )
-async def activite(reference: FromPath[str], request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> ActiviteVue:
+async def activite(
+    reference: Reference,
+    request: RequeteJson,
+    cas: NamedDependency[CasUtilisation],
+) -> ActiviteVue:
     """One line, by the reference a person quotes."""
     return await cas.moi.activite(porteur_de(request), reference, langue_de(request))
 

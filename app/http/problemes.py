@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.http import textes
 from app.http.contexte import langue_de, requete_de
 from domain import erreurs
+from domain.activation import Canal
 from domain.erreurs import ChampsInvalides, ErreurChamp, Refus
 
 MEDIA = "application/problem+json"
@@ -154,12 +155,16 @@ _DE_LITESTAR: dict[int, type[Refus]] = {
 }
 
 
+def _dit(texte: str) -> Meta:
+    return Meta(description=texte)
+
+
 class ChampFautif(Struct, frozen=True, kw_only=True):
     """Un champ à corriger."""
 
-    pointer: str
+    pointer: Annotated[str, _dit("Où il est dans le corps : pointeur JSON (RFC 6901).")]
     code: str
-    message: str
+    message: Annotated[str, _dit("À montrer à la personne, dans la langue demandée.")]
 
 
 class Probleme(Struct, frozen=True, kw_only=True):
@@ -167,14 +172,24 @@ class Probleme(Struct, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = "/erreurs/"
 
-    type: str
+    type: Annotated[str, Meta(description="Adresse de l'explication du code.", extra_json_schema={"format": "uri"})]
     title: str
     status: int
     code: str
-    detail: str
-    instance: str
-    request_id: str
-    errors: list[ChampFautif] | UnsetType = UNSET
+    detail: Annotated[str, _dit("À montrer à la personne, dans la langue demandée.")]
+    instance: Annotated[str, _dit("Le chemin demandé.")]
+    request_id: Annotated[str, _dit("À citer au support ; aussi dans l'en-tête `X-Request-Id`.")]
+    errors: Annotated[list[ChampFautif], _dit("`champs_invalides` : tous les champs à corriger.")] | UnsetType = UNSET
+    # The figures of refusals, beside the standard members: what their `details` give.
+    parametres: Annotated[list[str], _dit("`requete_invalide` : ceux à corriger, s'ils sont connus.")] | UnsetType = UNSET
+    inscription: Annotated[str, _dit("`compte_non_active` : l'`id` de l'inscription à activer.")] | UnsetType = UNSET
+    secret: Annotated[str, _dit("`compte_non_active` : le porteur de cette inscription.")] | UnsetType = UNSET
+    essais_restants: Annotated[int, _dit("`code_incorrect`, `essais_epuises`.")] | UnsetType = UNSET
+    suggestions: Annotated[list[str], _dit("`identifiant_indisponible` : libres à cet instant.")] | UnsetType = UNSET
+    canal: Annotated[Canal, _dit("`canal_impossible` : celui qui ne peut pas servir.")] | UnsetType = UNSET
+    document: Annotated[str, _dit("`document_perime` : le code du texte.")] | UnsetType = UNSET
+    version_en_vigueur: Annotated[str, _dit("`document_perime`, `cgu_a_reaccepter` : à accepter.")] | UnsetType = UNSET
+    lien: Annotated[str, _dit("`document_perime`, `cgu_a_reaccepter` : le chemin de son texte.")] | UnsetType = UNSET
 
 
 def reponse(request: Request[Any, Any, Any], refus: Refus, entetes: Mapping[str, str] = {}) -> Response[dict[str, Any]]:

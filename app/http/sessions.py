@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import CookieParameter, JSONBody, PathParameter
 from msgspec import structs
 
 from app.http.acces import ouvert, porteur_de
 from app.http.cache import cachable
 from app.http.contexte import appel_de
 from app.http.corps import RequeteJson
+from app.http.inscriptions import IdInscription
 from app.http.problemes import reponse
 from app.usecases import CasUtilisation
 from domain import erreurs
@@ -43,6 +44,17 @@ from domain.session import (
 # `__Host-`: this host alone, over TLS alone, from its root: no neighbouring site can plant one (R72).
 COOKIE_SESSION, COOKIE_APPAREIL = "__Host-comptoir-session", "__Host-comptoir-appareil"
 _UN_AN = 365 * 86_400
+IdSession = Annotated[UUID, PathParameter(description="L'`id` de la session.")]
+Appareil = Annotated[
+    str | None, CookieParameter(name=COOKIE_APPAREIL, description="Pour `jeton_appareil`, quand il a été remis en cookie.")
+]
+Session = Annotated[
+    str | None,
+    CookieParameter(name=COOKIE_SESSION, description="Pour `jeton_rafraichissement`, quand il a été remis en cookie."),
+]
+# What answers say of their cookies, in the OpenAPI document.
+REMISE = {"Set-Cookie": "Avec `cookie` : `__Host-comptoir-session`, et `__Host-comptoir-appareil` sauf appareil partagé."}
+_RETRAIT = {"Set-Cookie": "Retire `__Host-comptoir-session`, s'il a été présenté."}
 
 
 @post(
@@ -56,16 +68,17 @@ _UN_AN = 365 * 86_400
         erreurs.OrigineRefusee,
         erreurs.TropDeDemandes,
         erreurs.Sature,
+        entetes=REMISE,
     ),
 )
 async def ouvrir(
-    data: JSONBody[DemandeSession], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+    data: JSONBody[DemandeSession], request: RequeteJson, cas: NamedDependency[CasUtilisation], appareil: Appareil = None
 ) -> Response[SessionCreee]:
     """Opens a session; every failure has one answer."""
     if data.cookie:
         exiger_origine(request)
     if data.jeton_appareil is None:
-        data = structs.replace(data, jeton_appareil=request.cookies.get(COOKIE_APPAREIL))
+        data = structs.replace(data, jeton_appareil=appareil)
     return _remise(await cas.sessions.ouvrir(data, appel_de(request)), data)
 
 
@@ -78,10 +91,11 @@ async def ouvrir(
         erreurs.SessionDejaRemise,
         erreurs.InscriptionTerminee,
         erreurs.OrigineRefusee,
+        entetes=REMISE,
     ),
 )
 async def echanger(
-    id: FromPath[UUID], data: JSONBody[OptionsSession], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+    id: IdInscription, data: JSONBody[OptionsSession], request: RequeteJson, cas: NamedDependency[CasUtilisation]
 ) -> Response[SessionCreee]:
     """The sign-up secret for a session, once."""
     if data.cookie:
@@ -93,15 +107,22 @@ async def echanger(
     "/v1/sessions/rafraichissements",
     status_code=200,
     operation_id="rafraichirSession",
-    opt=ouvert("public", erreurs.SessionFinie, erreurs.OrigineRefusee),
+    opt=ouvert(
+        "public",
+        erreurs.SessionFinie,
+        erreurs.OrigineRefusee,
+        entetes={"Set-Cookie": "Le nouveau `__Host-comptoir-session`, quand l'ancien est venu ainsi."},
+    ),
 )
 async def rafraichir(
-    data: JSONBody[DemandeRafraichissement], request: RequeteJson, cas: NamedDependency[CasUtilisation]
+    data: JSONBody[DemandeRafraichissement],
+    request: RequeteJson,
+    cas: NamedDependency[CasUtilisation],
+    presente: Session = None,
 ) -> Response[JetonsSession]:
     """The next pair of tokens."""
     if data.jeton_rafraichissement is not None:
         return Response(await cas.sessions.rafraichir(data.jeton_rafraichissement, appel_de(request)))
-    presente = request.cookies.get(COOKIE_SESSION)
     if presente is None:
         raise erreurs.SessionFinie
     exiger_origine(request)
@@ -120,7 +141,7 @@ async def lister(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> 
     return await cas.sessions.lister(porteur_de(request))
 
 
-@delete("/v1/sessions/courante", operation_id="fermerSession", opt=ouvert("session"))
+@delete("/v1/sessions/courante", operation_id="fermerSession", opt=ouvert("session", entetes=_RETRAIT))
 async def fermer(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> Response[None]:
     """Signs out, here."""
     porteur = porteur_de(request)
@@ -128,15 +149,23 @@ async def fermer(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> 
     return Response(None, status_code=204, cookies=cookies_retires(request))
 
 
-@delete("/v1/sessions/{id:uuid}", operation_id="fermerAutreSession", opt=ouvert("session", erreurs.SessionInconnue))
-async def fermer_autre(id: FromPath[UUID], request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> Response[None]:
+@delete(
+    "/v1/sessions/{id:uuid}",
+    operation_id="fermerAutreSession",
+    opt=ouvert("session", erreurs.SessionInconnue, entetes=_RETRAIT),
+)
+async def fermer_autre(
+    id: IdSession,
+    request: RequeteJson,
+    cas: NamedDependency[CasUtilisation],
+) -> Response[None]:
     """Ends one session of the account, possibly this one."""
     porteur = porteur_de(request)
     await cas.sessions.terminer(porteur, id)
     return Response(None, status_code=204, cookies=cookies_retires(request) if id == porteur.session_id else [])
 
 
-@delete("/v1/sessions", operation_id="fermerToutesSessions", opt=ouvert("session"))
+@delete("/v1/sessions", operation_id="fermerToutesSessions", opt=ouvert("session", entetes=_RETRAIT))
 async def fermer_toutes(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> Response[None]:
     """Signs out everywhere."""
     await cas.sessions.terminer_toutes(porteur_de(request))
@@ -179,7 +208,12 @@ async def mot_de_passe(
     "/v1/recuperations/mot-de-passe/confirmations",
     status_code=200,
     operation_id="reinitialiserMotDePasse",
-    opt=ouvert("public", erreurs.RecuperationRefusee, erreurs.Sature),
+    opt=ouvert(
+        "public",
+        erreurs.RecuperationRefusee,
+        erreurs.Sature,
+        entetes={"Set-Cookie": "`__Host-comptoir-appareil` : `jeton_appareil`, pour un navigateur."},
+    ),
 )
 async def confirmer(data: JSONBody[ConfirmationRecuperation], cas: NamedDependency[CasUtilisation]) -> Response[Reinitialise]:
     """The new password; every session ends. The device that chose it is known from now on, unless it is shared."""
@@ -222,11 +256,10 @@ def cookies_retires(request: Request[Any, Any, Any]) -> list[Cookie]:
 
 
 def _remise(creee: SessionCreee, options: OptionsSession) -> Response[SessionCreee]:
-    lieu = {"Location": f"/v1/sessions/{creee.session}"}
     if not options.cookie:
-        return Response(creee, headers=lieu)
+        return Response(creee)
     nue, cookies = cookies_de_session(creee)
-    return Response(nue, headers=lieu, cookies=cookies)
+    return Response(nue, cookies=cookies)
 
 
 def _cookie_de_session(jetons: JetonsSession) -> Cookie:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from msgspec import UNSET
 
@@ -11,7 +12,7 @@ from app.usecases.consentements import Consentements
 from app.usecases.identifiants import Identifiants
 from app.usecases.sessions import Sessions
 from domain import mot_de_passe
-from domain.activite import Activite, ActiviteVue, Fil, LigneActivite, Nature, numero, reference
+from domain.activite import Activite, ActiviteVue, DetailsActivite, Fil, LigneActivite, Nature, numero, reference
 from domain.compte import Langue
 from domain.consentements import fautes_d_age
 from domain.erreurs import (
@@ -210,5 +211,5 @@ class Moi:
             nature=ligne.nature,
             titre=self._titres(ligne.nature, langue),
             fait_le=ligne.fait_le,
-            details=ligne.details,
+            details=cast(DetailsActivite, ligne.details),
         )

@@ -157,7 +157,7 @@ def test_contacts_are_told_with_their_proof_and_mailings_all_of_them() -> None:
     assert [(c.nature, c.valeur, c.verifie, c.verifie_le, c.recoit_sms) for c in lue.contacts] == [
         ("email", "ines@exemple.fr", True, INSTANT, False), ("telephone_mobile", "+33612345678", False, None, True)
     ]  # fmt: skip
-    assert lue.diffusion == {liste: liste == "email" for liste in LISTES}
+    assert structs.asdict(lue.diffusion) == {liste: liste == "email" for liste in LISTES}
 
 
 def test_a_stale_acceptance_is_told_and_stops_writing_but_not_reading() -> None:

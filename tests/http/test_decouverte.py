@@ -33,7 +33,6 @@ from domain.limites import (
 )
 from domain.mot_de_passe import LONGUEUR_MAX, LONGUEUR_MIN
 from tests.builders import ABSENT, MOT_DE_PASSE, Corps, modifie, un_citoyen, une_association, une_demande, une_entreprise
-from tests.openapi import le_document, operations, valideur
 from tests.service import Service, champs_fautifs, publier, refus
 
 PROFILS = {"citoyen": un_citoyen, "entreprise": une_entreprise, "association": une_association}
@@ -307,108 +306,6 @@ async def test_a_check_says_what_signing_up_would_and_writes_nothing(service: Se
         inscription = await service.inscrire(demande)
         assert refus(constat) == refus(inscription)
         assert {**constat.json(), "instance": "", "request_id": ""} == {**inscription.json(), "instance": "", "request_id": ""}
-
-
-# The OpenAPI document
-
-
-def test_the_document_is_valid_openapi_3_1() -> None:
-    from schemathesis.specs.openapi.definitions import OPENAPI_31
-
-    document = le_document()
-    jsonschema_rs.Draft202012Validator(OPENAPI_31).validate(document)
-    for schema in document["components"]["schemas"].values():
-        jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
-    assert set(_references(document)) <= {f"#/components/schemas/{nom}" for nom in document["components"]["schemas"]}
-
-
-def test_every_operation_has_a_name_of_its_own_and_a_tag() -> None:
-    identifiants = [o["operationId"] for *_, o in operations()]
-    assert len(set(identifiants)) == len(identifiants)
-    assert all(o["tags"] for *_, o in operations())
-
-
-def test_every_operation_tells_the_refusals_it_may_give_each_under_its_status() -> None:
-    statuts = {famille.code: statut for famille, statut in STATUTS.items()}
-    dits = set()
-    for *_, operation in operations():
-        for statut, reponse in operation["responses"].items():
-            if int(statut) < 400:
-                continue
-            [contenu] = reponse["content"].values()
-            codes = contenu["schema"]["allOf"][1]["properties"]["code"]["enum"]
-            assert {statuts[code] for code in codes} == {int(statut)}
-            assert contenu["examples"].keys() == set(codes)
-            for code, exemple in contenu["examples"].items():
-                assert exemple["value"]["code"] == code
-                valideur(contenu["schema"]).validate(exemple["value"])
-            dits |= set(codes)
-            assert ("Retry-After" in reponse["headers"]) >= (statut in ("429", "503"))
-            assert ("WWW-Authenticate" in reponse["headers"]) is (statut == "401")
-        assert {"400", "500", "503"} <= operation["responses"].keys()
-    # What only an unknown address or method can earn stands in no operation.
-    assert statuts.keys() - dits == {"methode_interdite"}
-    assert set(le_document()["components"]["schemas"]["Probleme"]["properties"]["code"]["enum"]) == statuts.keys()
-    assert set(le_document()["components"]["schemas"]["ChampFautif"]["properties"]["code"]["enum"]) == textes.CHAMPS.keys()
-
-
-def test_bodies_refuse_unknown_fields_and_every_field_is_described() -> None:
-    schemas = le_document()["components"]["schemas"]
-    corps = {
-        reference.rpartition("/")[2]
-        for *_, operation in operations()
-        for reference in _references(operation.get("requestBody", {}))
-    }
-    a_voir, vus = list(corps), set()
-    while a_voir:
-        nom = a_voir.pop()
-        vus.add(nom)
-        a_voir += [r for ref in _references(schemas[nom]) if (r := ref.rpartition("/")[2]) not in vus]
-    assert {"DemandeInscription", "Adresse", "Representant", "Essai", "LienSuivi", "CorrectionContacts", "Noms"} <= vus
-    for nom in vus:
-        assert schemas[nom]["additionalProperties"] is False, nom
-        assert schemas[nom]["description"], nom
-        for champ, propriete in schemas[nom]["properties"].items():
-            decrit = propriete.keys() & {"title", "description", "$ref", "anyOf", "const"}
-            assert decrit, f"{nom}.{champ}"
-            for exemple in propriete.get("examples", ()):
-                valideur(propriete).validate(exemple)
-
-
-def test_parameters_links_and_idempotency_are_told() -> None:
-    identifiants = {o["operationId"]: o for *_, o in operations()}
-    for chemin, _, operation in operations():
-        parametres = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
-        assert parametres == set(re.findall(r"{(\w+)}", chemin))
-    liens = identifiants["inscrire"]["responses"]["201"]["links"].values()
-    assert {lien["operationId"] for lien in liens} <= identifiants.keys()
-    for lien in liens:
-        noms = {p["name"] for p in identifiants[lien["operationId"]]["parameters"]}
-        assert lien["parameters"].keys() <= noms
-    # A key on every POST that creates or sends.
-    avec_cle = {o["operationId"] for *_, o in operations() if "Idempotency-Key" in {p["name"] for p in o["parameters"]}}
-    assert avec_cle == {
-        "inscrire", "demanderActivation", "renvoyerCode", "recupererMotDePasse", "recupererIdentifiant", "demanderContact"
-    }  # fmt: skip
-
-
-def _references(noeud: Any) -> Iterator[str]:
-    if isinstance(noeud, dict) and "$ref" in noeud:
-        yield noeud["$ref"]
-    for fils in noeud.values() if isinstance(noeud, dict) else noeud if isinstance(noeud, list) else ():
-        yield from _references(fils)
-
-
-async def test_the_document_is_served_in_the_language_of_its_reader(service: Service) -> None:
-    francais, anglais = [
-        (await service.http.get("/openapi.json", headers={"Accept-Language": langue})).json() for langue in ("fr", "en")
-    ]
-    assert francais == le_document()
-    assert francais["info"]["description"] != anglais["info"]["description"]
-    assert francais.keys() == anglais.keys()
-    for chemin, methode, operation in operations():
-        for cle in ("summary", "description"):
-            assert operation[cle] != anglais["paths"][chemin][methode][cle]
 
 
 # The few pages

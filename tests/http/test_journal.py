@@ -255,7 +255,8 @@ def _porteurs_de_session() -> list[Any]:
     contact: dict[str, Any] = {"nature": "email", "valeur": "canari-mail@exemple.fr", "recoit_sms": False, "verifie_le": None}
     vue = SessionVue(id=id_, courante=True, agent="Canarinom", adresse="192.0.2.10", appareil_partage=False,
                      ouverte_le=instant, vue_le=instant, expire_le=instant, fin_le=instant)  # fmt: skip
-    ligne = ActiviteVue(reference="M547361765G", nature="connexion", titre="Connexion", fait_le=instant, details=details)
+    ligne = ActiviteVue(reference="M547361765G", nature="connexion", titre="Connexion", fait_le=instant,
+                        details={"adresse": "192.0.2.10", "destination": "canari-mail@exemple.fr"})  # fmt: skip
     return [
         DemandeSession(identifiant="canarinom", mot_de_passe=secret, jeton_appareil=secret),
         DemandeRafraichissement(jeton_rafraichissement=secret),

@@ -20,6 +20,12 @@ PROBLEMES: dict[str, dict[str, list[str]]] = _lire("problemes.toml")
 CHAMPS: dict[str, list[str]] = _lire("champs.toml")
 OPERATIONS: dict[str, dict[str, list[str]]] = _lire("operations.toml")
 ACTIVITES: dict[str, list[str]] = _lire("activites.toml")
+# The texts of the OpenAPI document that are no operation's: the phrases of statuses, and French to English for what stands in
+# French on the types and the handlers.
+_DOCUMENT = _lire("document.toml")
+STATUTS: dict[str, str] = _DOCUMENT["statuts"]
+ETIQUETTES: dict[str, str] = _DOCUMENT["etiquettes"]
+ANGLAIS: dict[str, str] = _DOCUMENT["anglais"]
 REGLES: dict[str, list[str]] = CHAMPS.pop("regles")  # type: ignore[assignment]
 
 
