@@ -134,6 +134,7 @@ def test_instants_unions_and_objects_have_a_type_that_generators_know() -> None:
     schemas = le_document()["components"]["schemas"]
     instants = [(nom, champ, p) for nom, s in schemas.items() for champ, p in s["properties"].items() if champ.endswith("_le")]
     assert len(instants) > 20
+    assert all(schema["description"] for schema in schemas.values())
     for nom, champ, propriete in instants:
         assert propriete["format"] == ("date" if (nom, champ) in _JOURS else "date-time"), (nom, champ)
     for ou, noeud in _noeuds(le_document()):

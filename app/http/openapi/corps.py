@@ -39,6 +39,8 @@ def corps(gestionnaires: Iterable[HTTPRouteHandler], langue: Langue) -> Corps:
     schemas = {nom: (saisis | vus)[nom] for nom in sorted(saisis | vus)}
     for schema in schemas.values():
         schema.pop("title")
+        # A docstring, by its paragraphs: where its lines end says nothing.
+        schema["description"] = "\n\n".join(" ".join(p.split()) for p in schema.get("description", "").split("\n\n"))
     schemas["Probleme"]["properties"]["code"]["enum"] = sorted({refus.code for refus in STATUTS})
     schemas["ChampFautif"]["properties"]["code"]["enum"] = sorted(textes.CHAMPS)
     traduire([schemas, reponses], langue)

@@ -78,6 +78,9 @@ def _reponse(statut: int, refus: list[type[Refus]], langue: Langue) -> dict[str,
         }
     if statut == HTTPStatus.UNAUTHORIZED:
         entetes["WWW-Authenticate"] = {"$ref": "#/components/headers/WWW-Authenticate"}
+    if erreurs.SessionFinie in refus:
+        dit = dire("Retire `__Host-comptoir-session`, quand il a été présenté pour rafraîchir.", langue)
+        entetes["Set-Cookie"] = {"description": dit, "schema": {"type": "string"}}
     return {
         "description": f"{phrase(statut, langue)}{' :' if langue == 'fr' else ':'} {_codes(refus)}",
         "headers": entetes,
