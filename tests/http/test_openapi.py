@@ -127,7 +127,9 @@ def test_what_a_field_is_when_absent_is_told_in_words_and_answers_leave_none_out
     champs = [(nom, champ) for nom in rendus for champ in schemas[nom]["properties"]]
     parfois = {f"{nom}.{champ}" for nom, champ in champs if champ not in schemas[nom]["required"]}
     ouverts = ("DetailsActivite.", "ProfilConnu.", "RepresentantConnu.", "Probleme.")
-    assert {ou for ou in parfois if not ou.startswith(ouverts)} == {"Disponibilite.motif", "Disponibilite.suggestions"}
+    assert {ou for ou in parfois if not ou.startswith(ouverts)} == {
+        "Disponibilite.motif", "Disponibilite.suggestions", "Provenance.presumee"
+    }  # fmt: skip
 
 
 def test_instants_unions_and_objects_have_a_type_that_generators_know() -> None:

@@ -61,6 +61,7 @@ _VALEURS: dict[str, Any] = {
     "PreconditionVue.libelle": "Posséder un numéro de sécurité sociale commençant par 1 ou 2",
     "Preremplissage.email": "ines@exemple.fr",
     "ProfilConnu": {
+        "type": "citoyen",
         "civilite": "madame",
         "nom_naissance": "Dupont",
         "nom_usage": "Le Goff",
@@ -109,7 +110,8 @@ _VALEURS: dict[str, Any] = {
     "nom": "Dupont",
     "objet": "cgu",
     "obtention": "Créez un compte sur ameli.fr, avec votre numéro de sécurité sociale.",
-    "preuves": ["mot_de_passe"],
+    "organisation": None,
+    "preuves": ["mot_de_passe", "recuperation"],
     "profil": "citoyen",
     "provenances": _PROVENANCES,
     "reference": "https://franceconnect.gouv.fr/",
