@@ -15,7 +15,7 @@ from app.http.acces import ouvert, porteur_de, porteur_facultatif
 from app.http.contexte import appel_de, langue_de
 from app.http.corps import RequeteJson
 from app.http.pages import page
-from app.http.sessions import REMISE, cookies_de_session, cookies_retires, exiger_origine
+from app.http.sessions import REMISE, RETRAIT, cookies_de_session, cookies_retires, exiger_origine
 from app.usecases import CasUtilisation
 from domain import erreurs
 from domain.federation import Fournisseur
@@ -108,6 +108,7 @@ async def echanger(
         erreurs.CguAReaccepter,
         erreurs.IdentiteNonRattachee,
         erreurs.DernierMoyenDeConnexion,
+        entetes=RETRAIT,
     ),
 )
 async def detacher(
@@ -129,7 +130,12 @@ async def detacher(
     "/v1/franceconnect/deconnexions",
     status_code=200,
     operation_id="deconnecterPartout",
-    opt=ouvert("facultatif", erreurs.RetourRefuse, erreurs.JetonIdentiteInvalide),
+    opt=ouvert(
+        "facultatif",
+        erreurs.RetourRefuse,
+        erreurs.JetonIdentiteInvalide,
+        entetes=RETRAIT,
+    ),
 )
 async def deconnecter(
     data: JSONBody[DemandeDeconnexion], request: RequeteJson, cas: NamedDependency[CasUtilisation]

@@ -54,7 +54,7 @@ Session = Annotated[
 ]
 # What answers say of their cookies, in the OpenAPI document.
 REMISE = {"Set-Cookie": "Avec `cookie` : `__Host-comptoir-session`, et `__Host-comptoir-appareil` sauf appareil partagé."}
-_RETRAIT = {"Set-Cookie": "Retire `__Host-comptoir-session`, s'il a été présenté."}
+RETRAIT = {"Set-Cookie": "Retire `__Host-comptoir-session`, s'il a été présenté."}
 
 
 @post(
@@ -141,7 +141,7 @@ async def lister(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> 
     return await cas.sessions.lister(porteur_de(request))
 
 
-@delete("/v1/sessions/courante", operation_id="fermerSession", opt=ouvert("session", entetes=_RETRAIT))
+@delete("/v1/sessions/courante", operation_id="fermerSession", opt=ouvert("session", entetes=RETRAIT))
 async def fermer(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> Response[None]:
     """Signs out, here."""
     porteur = porteur_de(request)
@@ -152,7 +152,7 @@ async def fermer(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> 
 @delete(
     "/v1/sessions/{id:uuid}",
     operation_id="fermerAutreSession",
-    opt=ouvert("session", erreurs.SessionInconnue, entetes=_RETRAIT),
+    opt=ouvert("session", erreurs.SessionInconnue, entetes=RETRAIT),
 )
 async def fermer_autre(
     id: IdSession,
@@ -165,7 +165,7 @@ async def fermer_autre(
     return Response(None, status_code=204, cookies=cookies_retires(request) if id == porteur.session_id else [])
 
 
-@delete("/v1/sessions", operation_id="fermerToutesSessions", opt=ouvert("session", entetes=_RETRAIT))
+@delete("/v1/sessions", operation_id="fermerToutesSessions", opt=ouvert("session", entetes=RETRAIT))
 async def fermer_toutes(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> Response[None]:
     """Signs out everywhere."""
     await cas.sessions.terminer_toutes(porteur_de(request))
