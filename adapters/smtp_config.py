@@ -18,7 +18,7 @@ _SCHEMES: dict[str, tuple[Securite, int]] = {
     "smtp+plain": ("aucune", 25),
 }
 _HOTE = re.compile(r"[A-Za-z0-9._:-]+")
-# One dot-atom and one domain: nothing that a header or a command could read as two addresses (LAB 21).
+# One dot-atom and one domain: nothing that a header or a command could read as two addresses.
 ADRESSE = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 
 

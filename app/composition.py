@@ -1,4 +1,4 @@
-"""THE composition root: the only module that knows the adapters. Nothing is built at import."""
+"""THE composition root: the only module that builds the adapters. Nothing is built at import."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from domain.activation import ESSAIS_MAX, Canal, Jeton, Livraison
+from domain.activation import ENVOIS_MAX, ESSAIS_MAX, Canal, Jeton, Livraison
 from domain.erreurs import DejaActive, InscriptionExpiree, InscriptionInconnue, InscriptionTerminee
 from domain.profils import Profil, TypeProfil
 
@@ -60,6 +60,11 @@ class ActivationOuverte(Struct, frozen=True, kw_only=True):
     def utilisable(self) -> bool:
         """A code was made that may still be tried."""
         return not self.expiree and self.essais < ESSAIS_MAX
+
+    @property
+    def renvoyable(self) -> bool:
+        """The same may be sent once more."""
+        return self.utilisable and self.envois < ENVOIS_MAX
 
 
 class CompteEnAttente(Struct, frozen=True, kw_only=True):

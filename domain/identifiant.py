@@ -21,15 +21,6 @@ _CHIFFRES = "0123456789"
 _LETTRES = str.maketrans("łđðøħıŋəʼʻ", "lddohine--") | str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "þ": "th"})
 
 # Roles and addresses a person must not be mistaken for; compared with separators removed (R20).
-RESERVES = frozenset(
-    """abuse accueil admin administrateur administration administrator agent aide anonymous anonyme api assistance billing
-    commissariat compte comptes comptoir contact cnil daemon dev direction directeur dpo elysee etat france franceconnect
-    gendarmerie gouv gouvernement guest help hostmaster impots info infos root invite justice mail mailer mailerdaemon mairie
-    maire ministere ministre moderateur moderation news newsletter nobody noreply nepasrepondre null officiel operator police
-    portail postmaster prefecture prefet premierministre president presidence proconnect republique republiquefrancaise
-    responsable rgpd root sante securite security service services servicepublic support system systeme superuser sysadmin
-    superadmin superviseur test undefined urssaf user usager utilisateur webmaster webadmin www""".split()
-)
 # Labels that are nobody's name: whatever stands around them, it passes for an administration, or for its site.
 _ORGANISMES = frozenset(
     """cnil commissariat cpam dgfip elysee franceconnect fr gouv gouvernement impots legifrance ministere postmaster prefecture
@@ -39,6 +30,17 @@ _ORGANISMES = frozenset(
 _EN_TETE = frozenset(
     """admin administrateur administration assistance comptoir contact direction gendarmerie mairie police portail securite
     service services support""".split()
+)
+RESERVES = (
+    _ORGANISMES
+    | _EN_TETE
+    | frozenset(
+        """abuse accueil administrator agent aide anonyme anonymous api billing compte comptes daemon dev directeur dpo etat
+    france guest help hostmaster info infos invite justice mail mailer mailerdaemon maire ministre moderateur moderation
+    nepasrepondre news newsletter nobody noreply null officiel operator prefet premierministre presidence president
+    republique republiquefrancaise responsable rgpd root sante security superadmin superuser superviseur sysadmin system
+    systeme test undefined usager user utilisateur webadmin""".split()
+    )
 )
 _MARQUES = ("franceconnect", "proconnect", "servicepublic")
 # Words that offend inside any other, and words that offend by themselves only: "Dominique" and "Ignazio" hold two of them.

@@ -340,14 +340,18 @@ def tel_quel(donne: Any, attendu: Any) -> bool:
     return bool(donne == attendu)
 
 
+def prenoms(r: Mapping[str, Any]) -> Any:
+    """First names as FranceConnect has them, however many claims it gives."""
+    return r.get("given_name_array") or str(r.get("given_name") or "").split(" ")
+
+
 def empreinte_pivot(identite: IdentiteRecue) -> bytes | None:
     """Of what stays when a civil status changes its names: enough to say "you may already have an account", never to link.
 
     Under no key, which would have to last as long as the account: the claims lie beside it.
     """
     r = identite.revendications
-    prenoms = r.get("given_name_array") or str(r.get("given_name") or "").split(" ")
     pieces = [r.get("birthdate"), r.get("birthplace") or "", r.get("birthcountry")]
     if identite.fournisseur != "franceconnect" or not all(isinstance(p, str) for p in pieces) or not pieces[0]:
         return None
-    return sha256("\0".join([identite.emetteur, str(prenoms[0]), *map(str, pieces)]).encode()).digest()
+    return sha256("\0".join([identite.emetteur, str(prenoms(r)[0]), *map(str, pieces)]).encode()).digest()

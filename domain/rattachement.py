@@ -10,7 +10,7 @@ import msgspec
 from domain.erreurs import IdentiteDifferente, IdentiteInadaptee
 from domain.federation import Fournisseur, IdentiteAttachee, IdentiteRecue
 from domain.outils import Outils
-from domain.passage import preremplir, tel_quel
+from domain.passage import prenoms, preremplir, tel_quel
 from domain.profils import Citoyen, Profil
 from domain.titulaire import Provenance, Titulaire
 
@@ -35,8 +35,7 @@ def exiger_meme_personne(attachees: Iterable[IdentiteAttachee], identite: Identi
 
 def _personne(r: Mapping[str, Any]) -> tuple[Any, ...]:
     """Of the identity that FranceConnect makes a `sub` of, all but the family name."""
-    prenoms = r.get("given_name_array") or str(r.get("given_name") or "").split(" ")
-    return prenoms, r.get("birthdate"), r.get("birthplace") or "", r.get("birthcountry"), r.get("gender")
+    return prenoms(r), r.get("birthdate"), r.get("birthplace") or "", r.get("birthcountry"), r.get("gender")
 
 
 def certifier(titulaire: Titulaire, identite: IdentiteRecue, outils: Outils) -> tuple[Profil, dict[str, Provenance], list[str]]:

@@ -45,6 +45,7 @@ class Etat:
             _journal.info("base de retour")
 
 
+# One for the process: every door to the database tells it.
 ETAT = Etat()
 
 

@@ -101,7 +101,7 @@ _DETACHER = text(
     delete from identites_federees where compte_id = :compte and id = any(:identites)
     """
 )
-# A field that no identity left certifies is its holder's to correct.
+# A field that no identity left may vouch for is a declaration again.
 _EVINCER = text(
     """
     with abandonnes as (delete from passages where compte_id = :compte),
@@ -111,10 +111,9 @@ _EVINCER = text(
       select fournisseur from identites_federees where compte_id = :compte and rattachee_le <= :depuis
     ), liberes as (
       update comptes
-         set provenances = (select coalesce(jsonb_object_agg(champ, case
-                 when p ->> 'source' in (select fournisseur from detachees except select fournisseur from gardees)
-                 then p || '{"verifie": false, "verrouille": false}' else p end), '{}')
-               from jsonb_each(provenances) e (champ, p))
+         set provenances = (select coalesce(jsonb_object_agg(champ, p), '{}') from jsonb_each(provenances) e (champ, p)
+                             where p ->> 'source' not in (select fournisseur from detachees except
+                                                          select fournisseur from gardees))
        where id = :compte and exists (select from detachees)
     )
     select distinct fournisseur from detachees order by fournisseur

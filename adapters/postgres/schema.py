@@ -91,7 +91,8 @@ def derniere_version() -> str:
 class PgSante(Sante):
     """Why the service is not ready is in the log, at each change: here the schema, in `pannes` the database.
 
-    `separee`: nor is it as a role that could rewrite the ledger; `proprietaire`, once looked at, tells that.
+    `separee`: a role that could rewrite the ledger is not ready to serve either; `proprietaire` tells, after a look, that this
+    is one.
     """
 
     def __init__(self, engine: AsyncEngine, *, separee: bool) -> None:

@@ -7,7 +7,9 @@ down_revision = "0024"
 
 
 def upgrade() -> None:
-    op.execute("alter table documents_juridiques add column langue text not null default 'fr'")
+    op.execute(
+        "alter table documents_juridiques add column langue text not null default 'fr' constraint documents_langue_connue check (langue in ('fr', 'en'))"
+    )
 
 
 def downgrade() -> None:

@@ -59,7 +59,7 @@ class Bordure:
         contexte = REQUETE.set(requete)
         debut, etat, corps = time.perf_counter(), {"statut": 0}, _Corps(scope, receive)
         if sans_corps := methode == "HEAD":
-            # What GET would answer, less its body (RFC 9110 §9.3.2); a handler that acts refuses it (`garde`).
+            # What GET would answer, less its body (RFC 9110 §9.3.2); a handler that acts refuses it (`acces.garder`).
             scope["method"] = HttpMethod.GET
             scope["comptoir.head"] = True  # type: ignore[typeddict-unknown-key]
 

@@ -106,7 +106,7 @@ class ReglesSession(Struct, frozen=True, kw_only=True):
 class LimitesPubliees(Struct, frozen=True, kw_only=True):
     """Les limites d'appel, par adresse réseau sauf mention contraire ; au-delà, 429 et `Retry-After`.
 
-    En IPv6, une adresse est un réseau /64 ; le /56 et le /48 autour d'elle ont droit à tant de fois sa figure la plus longue.
+    En IPv6, une adresse est un réseau /64 ; le /56 et le /48 autour d'elle ont droit à autant de fois sa limite la plus longue.
     """
 
     corps_max_octets: int = CORPS_MAX
@@ -124,9 +124,9 @@ class LimitesPubliees(Struct, frozen=True, kw_only=True):
     echecs_de_connexion_par_compte_par_jour: int = ECHECS_PAR_JOUR
     connexions_par_heure: int = CONNEXIONS_PAR_CLIENT[-1].nombre
     recuperations_par_heure: int = RECUPERATIONS_PAR_CLIENT[-1].nombre
-    passages_par_5_minutes: Annotated[int, Meta(description="Départs vers FranceConnect ou ProConnect.")] = PASSAGES_PAR_CLIENT[
-        0
-    ].nombre
+    passages_par_cinq_minutes: Annotated[int, Meta(description="Départs vers FranceConnect ou ProConnect.")] = (
+        PASSAGES_PAR_CLIENT[0].nombre
+    )
     passages_par_heure: int = PASSAGES_PAR_CLIENT[-1].nombre
     exports_par_heure: int = ACTIONS_PAR_COMPTE["export"][0].nombre
     modifications_par_compte_par_heure: int = ACTIONS_PAR_COMPTE["profil"][0].nombre

@@ -103,7 +103,7 @@ class Activations:
             async with self._store.transaction() as tx:
                 compte = exiger_en_attente(await tx.comptes.verrouiller(id))
                 ouverte = compte.activation(canal)
-                if ouverte and ouverte.utilisable and ouverte.envois < ENVOIS_MAX:
+                if ouverte and ouverte.renvoyable:
                     await self._renvoyer(tx, ouverte, appel.client)
                 else:
                     await self._remplacer(tx, compte, canal, appel.client)

@@ -82,7 +82,7 @@ class Consentements:
         )
 
     async def choisir(self, porteur: Porteur, choix: ChoixDiffusion, appel: Appel) -> DiffusionVue:
-        """Withdrawals take effect at once, whatever else is refused to nobody; under 15, additions wait for a guardian.
+        """A change that only withdraws takes effect at once and is never held back; under 15, additions wait for a guardian.
 
         The same choices again change nothing, and send nothing. Refusals: `CguAReaccepter` (additions only: withdrawing is
         never made harder), field errors, `TropDeDemandes`.

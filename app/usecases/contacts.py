@@ -12,7 +12,7 @@ from app.usecases.appel import Appel, Rejeux
 from app.usecases.preuves import Preuves
 from app.usecases.reprise import reprendre
 from app.usecases.sessions import Sessions
-from domain.activation import CANAUX, DELAI_RENVOI, ENVOIS_MAX, ActivationVue, Jeton, masquer
+from domain.activation import CANAUX, DELAI_RENVOI, ActivationVue, Jeton, masquer
 from domain.activite import Activite
 from domain.compte import CONTACT_DU_CANAL, ActivationOuverte, Contact
 from domain.erreurs import CodeIncorrect, ContactDejaVerifie, ContactInconnu, DernierContact, LienExpire, TropDeDemandes
@@ -124,7 +124,7 @@ class Contacts:
     async def _ouvrir(self, tx: Transaction, jeton: Jeton, client: str) -> ActivationOuverte:
         """The live code of this very destination again; a new one for another."""
         ouverte = await tx.jetons.ouvert(jeton.compte_id, "contact", jeton.canal)
-        if ouverte and ouverte.jeton.destination == jeton.destination and ouverte.utilisable and ouverte.envois < ENVOIS_MAX:
+        if ouverte and ouverte.jeton.destination == jeton.destination and ouverte.renvoyable:
             attendre = await tx.limites.depenser(self._regulateur.envoi(jeton, client))
             if attendre is None:
                 await tx.jetons.renvoyer(ouverte.jeton.id, DELAI_RENVOI)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from app.usecases.annonces import prevenir
+from app.usecases.annonces import annoncer_detachement, prevenir
 from app.usecases.appel import Appel
 from app.usecases.consentements import Consentements
 from domain.activite import Activite
@@ -81,12 +81,11 @@ class Rattachements:
                 raise IdentiteNonRattachee
             if not restent and not titulaire.mot_de_passe_defini:
                 raise DernierMoyenDeConnexion
-            ids, fait = [i.id for i in otees], {"fournisseur": otees[0].fournisseur}
+            ids = [i.id for i in otees]
             await tx.passages.detacher(titulaire.id, ids)
             await tx.passages.completer(titulaire.id, titulaire.profil, encore_certifiees(titulaire, restent, self._outils()))
             finies = await tx.sessions.terminer_ouvertes_par(titulaire.id, ids, "detachement")
-            await tx.registre.noter(titulaire.id, Activite(nature="identite_detachee", details=dict(fait)))
-            await tx.avis.avertir(titulaire.id, "identite_detachee", fait, partout=True)
+            await annoncer_detachement(tx, titulaire.id, otees[0].fournisseur)
         return titulaire.session_id in finies
 
     async def _tenir(self, tx: Transaction, passage: Passage) -> Titulaire | None:

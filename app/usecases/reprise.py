@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from domain.activite import Activite
+from app.usecases.annonces import annoncer_detachement
 from domain.transaction import Transaction
 
 
@@ -24,7 +24,5 @@ async def reprendre(tx: Transaction, compte: UUID, depuis: datetime, empreinte: 
     await tx.jetons.annuler_retours(compte, depuis)
     await tx.titulaires.demettre(compte, depuis)
     for fournisseur in await tx.passages.evincer(compte, depuis):
-        fait = {"fournisseur": fournisseur}
-        await tx.registre.noter(compte, Activite(nature="identite_detachee", details=fait))
-        await tx.avis.avertir(compte, "identite_detachee", fait, partout=True)
+        await annoncer_detachement(tx, compte, fournisseur)
     return epoque

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from app.usecases.appel import Appel
 from domain import identifiant
-from domain.activation import CANAUX, DELAI_RENVOI, ENVOIS_MAX
+from domain.activation import CANAUX, DELAI_RENVOI
 from domain.activite import Activite
 from domain.erreurs import (
     CompteNonActive,
@@ -117,7 +117,7 @@ class Sessions:
             await tx.titulaires.verrouiller(compte)
             for canal in CANAUX:
                 retour = await tx.jetons.ouvert(compte, "annulation_effacement", canal)
-                if retour is None or not retour.utilisable or retour.envois >= ENVOIS_MAX:
+                if retour is None or not retour.renvoyable:
                     continue
                 limites = self._regulateur.envoi_au_titulaire(canal, retour.jeton.destination, compte, client)
                 if await tx.limites.depenser(limites) is None:

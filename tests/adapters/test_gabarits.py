@@ -51,7 +51,6 @@ FAITS: dict[str, dict[str, str]] = {
     "inactivite": {"date": "2026-11-28"},
     "accord_parental": {"listes": "email,alertes"},
     "diffusion": {"listes": "email,alertes"},
-    "contact_change": {"canal": "email", "nouvelle": MASQUES["email"]},
     "identite_rattachee": {"fournisseur": "franceconnect", "champs": "nom_naissance,date_naissance"},
     "identite_detachee": {"fournisseur": "proconnect"},
 }

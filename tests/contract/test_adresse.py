@@ -94,14 +94,15 @@ async def test_every_door_takes_the_options_of_the_url_tls_among_them(
         pile.push_async_callback(engine.dispose)
         lectures = await pile.enter_async_context(Lectures(url, 1))
         signaux = PgSignaux(url)
-        signaux.demarrer()
         pile.push_async_callback(signaux.arreter)
 
         async with engine.connect() as connexion:
             assert (await connexion.execute(text("show statement_timeout"))).scalar() == "4321ms"
         assert await lectures.valeur("show statement_timeout") == "4321ms"
         with signaux.ecouter("essai") as abonnement:
-            await abonnement.nouvelle(5)
+            signaux.demarrer()
+            # It listens.
+            assert await abonnement.nouvelle(5)
             await proprietaire.execute("select pg_notify('comptoir', 'essai')")
             assert await abonnement.nouvelle(5)
         vues = await proprietaire.fetchval("select count(*) from pg_stat_activity where application_name = 'porte'")

@@ -80,7 +80,7 @@ async def test_the_configuration_tells_the_figures_that_the_service_lives_by(ser
         "echecs_de_connexion_par_compte_par_jour": 25,
         "connexions_par_heure": CONNEXIONS_PAR_CLIENT[-1].nombre,
         "recuperations_par_heure": RECUPERATIONS_PAR_CLIENT[-1].nombre,
-        "passages_par_5_minutes": PASSAGES_PAR_CLIENT[0].nombre,
+        "passages_par_cinq_minutes": PASSAGES_PAR_CLIENT[0].nombre,
         "passages_par_heure": PASSAGES_PAR_CLIENT[1].nombre,
         "exports_par_heure": ACTIONS_PAR_COMPTE["export"][-1].nombre,
         "modifications_par_compte_par_heure": ACTIONS_PAR_COMPTE["profil"][0].nombre,

@@ -511,8 +511,8 @@ async def test_an_identity_attached_since_goes_with_whoever_attached_it(
     session = await federe.connecte("ines.dupont", NEUF)
     moi = await federe.moi(session)
     assert moi["identites"] == []
-    # Nothing is certified, nor locked, any more by an identity that is not there.
-    assert not [p for p in moi["provenances"].values() if p["verrouille"] or p["verifie"]]
+    # Nothing comes any more from an identity that is not there.
+    assert all(p == DECLARE for p in moi["provenances"].values())
     assert ("identite_detachee", "franceconnect") in await fil(federe, session)
     assert [m for m in await federe.messages(EMAIL) if "a été détachée" in m.texte]
 

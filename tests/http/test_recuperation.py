@@ -552,7 +552,7 @@ async def test_the_same_reset_again_has_the_same_answer_for_ten_minutes_and_gues
     assert await service.sql.fetchval("select count(*) from activites where nature = 'mot_de_passe_reinitialise'") == 3
 
 
-async def test_eight_times_the_same_reset_at_once_is_one_reset(service: Service) -> None:
+async def test_six_times_the_same_reset_at_once_is_one_reset(service: Service) -> None:
     await service.actif(une_demande())
     await service.recuperer("ines.dupont")
     lien = await service.lien(EMAIL, "mot-de-passe")
