@@ -8,7 +8,10 @@ down_revision = "0024"
 
 def upgrade() -> None:
     op.execute(
-        "alter table documents_juridiques add column langue text not null default 'fr' constraint documents_langue_connue check (langue in ('fr', 'en'))"
+        """
+        alter table documents_juridiques
+          add column langue text not null default 'fr' constraint documents_langue_connue check (langue in ('fr', 'en'))
+        """
     )
 
 
