@@ -23,6 +23,9 @@ DELAI_RENVOI = timedelta(seconds=60)
 # Whoever lost the answer presents the proof again: for so long it is told the same, within the same five tries.
 REPRISE_PREUVE = timedelta(minutes=10)
 
+# How long a contact that was proven before may undo what comes after it. Left unopposed, that is as good as the elder.
+OPPOSITION = timedelta(days=7)
+
 # What a proof is for. Each has its own secrets: one made for a purpose opens nothing else (R48).
 Usage = Literal["activation", "contact", "mot_de_passe", "annulation_contact", "annulation_effacement", "accord_parental"]
 
@@ -31,7 +34,7 @@ _DUREES: dict[Usage, dict[Canal, timedelta]] = {
     "activation": {"sms": _DIX_MINUTES, "email": timedelta(hours=24)},
     "contact": {"sms": _DIX_MINUTES, "email": _UNE_HEURE},
     "mot_de_passe": {"sms": _DIX_MINUTES, "email": _UNE_HEURE},
-    "annulation_contact": {"sms": _SEPT_JOURS, "email": _SEPT_JOURS},
+    "annulation_contact": {"sms": OPPOSITION, "email": OPPOSITION},
     "annulation_effacement": {"sms": _SEPT_JOURS, "email": _SEPT_JOURS},
     "accord_parental": {"email": _SEPT_JOURS},
 }

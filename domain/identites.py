@@ -24,8 +24,8 @@ class Passages(Protocol):
         """Marks that the browser came back: once, in time, and of many one."""
         ...
 
-    async def retour(self, id: UUID) -> str | None:
-        """Where a passage goes back to, even one that is over."""
+    async def retour(self, id: UUID) -> tuple[str, bool] | None:
+        """Where a passage goes back to, even one that is over; and whether its exchange is still waited for."""
         ...
 
     async def deposer(self, id: UUID, identite: bytes, duree: timedelta) -> None:
@@ -79,8 +79,10 @@ class Passages(Protocol):
         """What the account had under way with any provider is given up with them."""
         ...
 
-    async def evincer(self, compte_id: UUID, depuis: datetime) -> list[Fournisseur]:
-        """Detaches what was attached after that instant, and gives up what was under way: the providers, each once."""
+    async def evincer(self, compte_id: UUID) -> list[Fournisseur]:
+        """Detaches what was attached after the oldest contact still proven, and gives up what was under way: the providers,
+        each once.
+        """
         ...
 
     async def noter_session(self, session_id: UUID, fournisseur: Fournisseur, jeton: bytes) -> None:

@@ -51,11 +51,15 @@ def certifier(titulaire: Titulaire, identite: IdentiteRecue, outils: Outils) -> 
 
 
 def encore_certifiees(titulaire: Titulaire, restent: Iterable[IdentiteAttachee], outils: Outils) -> dict[str, Provenance]:
-    """The provenances that the identities left still vouch for; the other fields are declarations again."""
+    """What the identities left still vouch for; the other fields are declarations again, as presumed as ever."""
     profil: dict[str, Any] = msgspec.to_builtins(titulaire.profil)
     dits = [(i.fournisseur, preremplir(i, outils)[0]) for i in restent]
+
+    def certifie(nom: str, p: Provenance) -> bool:
+        return any(p.source == nomme and nom in champs and tel_quel(profil[nom], champs[nom]) for nomme, champs in dits)
+
     return {
-        nom: p
+        nom: p if certifie(nom, p) else Provenance(presumee=p.presumee)
         for nom, p in titulaire.provenances.items()
-        if any(p.source == fournisseur and nom in champs and tel_quel(profil[nom], champs[nom]) for fournisseur, champs in dits)
+        if p.presumee or certifie(nom, p)
     }

@@ -124,6 +124,8 @@ class Candidat(Struct, frozen=True, kw_only=True):
     empreinte_mdp: str | None
     epoque: int
     effacement_prevu: bool
+    expire: bool
+    """A sign-up whose time is over."""
 
     def __repr__(self) -> str:
         return f"Candidat(id={self.id})"

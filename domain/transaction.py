@@ -132,7 +132,7 @@ class Jetons(Protocol):
         ...
 
     async def annuler_retours(self, compte_id: UUID, depuis: datetime) -> None:
-        """Voids the ways back to what was proven at that instant or later; those to older proofs stay good."""
+        """Voids the ways back to what was proven since that instant, and less than `OPPOSITION` ago; the others stay good."""
         ...
 
     async def annuler(self, compte_id: UUID, usages: Sequence[Usage], canal: Canal | None = None) -> None:
@@ -274,7 +274,7 @@ class Titulaires(Protocol):
         ...
 
     async def demettre(self, compte_id: UUID, depuis: datetime) -> None:
-        """The contacts proven after that instant count as proven no more."""
+        """The contacts proven after that instant, and less than `OPPOSITION` ago, count as proven no more."""
         ...
 
     async def prevoir_effacement(self, compte_id: UUID, delai: timedelta) -> datetime: ...

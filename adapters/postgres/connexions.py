@@ -17,7 +17,8 @@ from domain.ports import Connexions
 from domain.session import LONGUE, Candidat, SessionNeuve, SessionOuverte
 from domain.transaction import NouvelleSession
 
-_CANDIDAT = "c.id, c.etat, c.empreinte_mdp, c.epoque, c.effacement_le is not null as effacement_prevu"
+_CANDIDAT = """c.id, c.etat, c.empreinte_mdp, c.epoque, c.effacement_le is not null as effacement_prevu,
+    c.etat = 'en_attente' and c.expire_le <= horloge() as expire"""
 _PAR_IDENTIFIANT = f"select {_CANDIDAT} from comptes c where c.identifiant = $1"  # noqa: S608  (constants)
 # Two are enough to know that it designates nobody.
 _PAR_EMAIL = f"""

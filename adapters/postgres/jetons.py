@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.activation import ESSAIS_MAX, Canal, Jeton, Usage
+from domain.activation import ESSAIS_MAX, OPPOSITION, Canal, Jeton, Usage
 from domain.compte import ActivationOuverte
 from domain.transaction import EtatJeton, Jetons
 
@@ -102,7 +102,8 @@ _OUVERT = text(
 _ANNULER_RETOURS = text(
     """
     update jetons set annule_le = horloge()
-     where compte_id = :compte and usage = 'annulation_contact' and coalesce(prouve_le, cree_le) >= :depuis
+     where compte_id = :compte and usage = 'annulation_contact'
+       and coalesce(prouve_le, cree_le) >= greatest(cast(:depuis as timestamptz), horloge() - cast(:opposition as interval))
        and depense_le is null and annule_le is null
     """
 )
@@ -196,7 +197,7 @@ class PgJetons(Jetons):
         return instant
 
     async def annuler_retours(self, compte_id: UUID, depuis: datetime) -> None:
-        await self._connexion.execute(_ANNULER_RETOURS, {"compte": compte_id, "depuis": depuis})
+        await self._connexion.execute(_ANNULER_RETOURS, {"compte": compte_id, "depuis": depuis, "opposition": OPPOSITION})
 
     async def annuler(self, compte_id: UUID, usages: Sequence[Usage], canal: Canal | None = None) -> None:
         await self._connexion.execute(_FERMER, {"compte": compte_id, "usages": list(usages), "canal": canal})

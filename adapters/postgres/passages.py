@@ -30,7 +30,11 @@ _REVENIR = text(
     update passages set revenu_le = horloge() where id = :id and revenu_le is null and expire_le > horloge() returning {_RENDU}
     """  # noqa: S608  (constants)
 )
-_RETOUR = text("select retour from passages where id = :id")
+_RETOUR = text(
+    """
+    select retour, identite is not null and echange_le is null and expire_le > horloge() as attendu from passages where id = :id
+    """
+)
 _DEPOSER = text("update passages set identite = :identite, expire_le = horloge() + :duree where id = :id")
 _ECHANGER = text(
     f"""
@@ -105,16 +109,19 @@ _DETACHER = text(
 _EVINCER = text(
     """
     with abandonnes as (delete from passages where compte_id = :compte),
+    depuis as (select min(verifie_le) as le from contacts where compte_id = :compte),
     detachees as (
-      delete from identites_federees where compte_id = :compte and rattachee_le > :depuis returning fournisseur
-    ), gardees as (
-      select fournisseur from identites_federees where compte_id = :compte and rattachee_le <= :depuis
+      delete from identites_federees using depuis where compte_id = :compte and rattachee_le > le returning fournisseur
+    ), finies as (
+      select fournisseur from detachees
+      except select fournisseur from identites_federees, depuis where compte_id = :compte and rattachee_le <= le
     ), liberes as (
       update comptes
-         set provenances = (select coalesce(jsonb_object_agg(champ, p), '{}') from jsonb_each(provenances) e (champ, p)
-                             where p ->> 'source' not in (select fournisseur from detachees except
-                                                          select fournisseur from gardees))
-       where id = :compte and exists (select from detachees)
+         set provenances = (
+               select coalesce(jsonb_object_agg(champ, case when fournisseur is null then p else p - cast(:dits as text[]) end)
+                        filter (where fournisseur is null or p ? 'presumee'), '{}')
+                 from jsonb_each(provenances) e (champ, p) left join finies on fournisseur = p ->> 'source')
+       where id = :compte and exists (select from finies)
     )
     select distinct fournisseur from detachees order by fournisseur
     """
@@ -170,9 +177,9 @@ class PgPassages(Passages):
     async def revenir(self, id: UUID) -> Passage | None:
         return _passage((await self._connexion.execute(_REVENIR, {"id": id})).one_or_none())
 
-    async def retour(self, id: UUID) -> str | None:
-        retour: str | None = (await self._connexion.execute(_RETOUR, {"id": id})).scalar()
-        return retour
+    async def retour(self, id: UUID) -> tuple[str, bool] | None:
+        ligne = (await self._connexion.execute(_RETOUR, {"id": id})).one_or_none()
+        return None if ligne is None else (ligne.retour, ligne.attendu)
 
     async def deposer(self, id: UUID, identite: bytes, duree: timedelta) -> None:
         await self._connexion.execute(_DEPOSER, {"id": id, "identite": identite, "duree": duree})
@@ -224,8 +231,9 @@ class PgPassages(Passages):
     async def detacher(self, compte_id: UUID, identites: Sequence[UUID]) -> None:
         await self._connexion.execute(_DETACHER, {"compte": compte_id, "identites": list(identites)})
 
-    async def evincer(self, compte_id: UUID, depuis: datetime) -> list[Fournisseur]:
-        return list((await self._connexion.execute(_EVINCER, {"compte": compte_id, "depuis": depuis})).scalars())
+    async def evincer(self, compte_id: UUID) -> list[Fournisseur]:
+        ordre = {"compte": compte_id, "dits": ["source", "verifie", "verrouille"]}
+        return list((await self._connexion.execute(_EVINCER, ordre)).scalars())
 
     async def noter_session(self, session_id: UUID, fournisseur: Fournisseur, jeton: bytes) -> None:
         await self._connexion.execute(_NOTER, {"session": session_id, "fournisseur": fournisseur, "jeton": jeton})

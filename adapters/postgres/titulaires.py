@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.registre import DERNIERS_ACTES
-from domain.activation import Jeton
+from domain.activation import OPPOSITION, Jeton
 from domain.compte import CONTACT_DU_CANAL, Contact, Langue
 from domain.profils import Profil
 from domain.session import FRAICHEUR
@@ -120,7 +120,13 @@ _RETIRER_MOBILE = text(
     """
 )
 _PROUVE_LE = text("select verifie_le from contacts where compte_id = :compte and nature = :nature and valeur = :destination")
-_DEMETTRE = text("update contacts set verifie_le = null where compte_id = :compte and verifie_le > :depuis")
+_DEMETTRE = text(
+    """
+    update contacts set verifie_le = null
+     where compte_id = :compte
+       and verifie_le > greatest(cast(:depuis as timestamptz), horloge() - cast(:opposition as interval))
+    """
+)
 _PREVOIR = text("update comptes set effacement_le = horloge() + :delai where id = :compte returning effacement_le")
 _PREVU = text("select effacement_le is not null from comptes where id = :compte")
 _ANNULER = text("update comptes set effacement_le = null where id = :compte")
@@ -202,7 +208,7 @@ class PgTitulaires(Titulaires):
         return instant
 
     async def demettre(self, compte_id: UUID, depuis: datetime) -> None:
-        await self._connexion.execute(_DEMETTRE, {"compte": compte_id, "depuis": depuis})
+        await self._connexion.execute(_DEMETTRE, {"compte": compte_id, "depuis": depuis, "opposition": OPPOSITION})
 
     async def prevoir_effacement(self, compte_id: UUID, delai: timedelta) -> datetime:
         jour: datetime = (await self._connexion.execute(_PREVOIR, {"compte": compte_id, "delai": delai})).scalar_one()

@@ -65,6 +65,7 @@ async def acceptations(
         erreurs.ReauthentificationRequise,
         erreurs.TropDeDemandes,
         entetes={"Content-Disposition": "Le nom du fichier."},
+        agissante=True,
     ),
 )
 async def export(request: RequeteJson, cas: NamedDependency[CasUtilisation]) -> Response[Export]:

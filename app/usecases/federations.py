@@ -127,9 +127,11 @@ class Federations:
         id, nonce = lu
         async with self._store.transaction() as tx:
             passage = await tx.passages.revenir(id)
-            tardif = None if passage else await tx.passages.retour(id)
-        if tardif is not None:
-            return _retour(tardif, erreur="expire")
+            connu = None if passage else await tx.passages.retour(id)
+        if connu is not None:
+            # A callback that is reloaded brings what it brought: the code is worth nothing without the verifier.
+            retour, attendu = connu
+            return _retour(retour, **({"code": self._trousseau.code_echange(id)} if attendu else {"erreur": "expire"}))
         if passage is None:
             raise PassageInconnu
         fournisseur = self._fournisseurs.get(passage.fournisseur)

@@ -1,7 +1,9 @@
 """Taking an account back by a proven channel: whoever was in is out, and nothing they had begun goes on (R61).
 
-The oldest proof has the last word: what was proven or attached after the channel that takes the account back may be an
-intruder's, what came before it is not theirs to have brought.
+The older proof has the last word: what was proven after the channel that takes the account back may be an intruder's, what
+came before it is not theirs to have brought. But a proof that nobody opposed while they could is as good as an older one:
+else whoever finds a telephone that its holder has given up would own the account for ever. An identity, which no link
+undoes, gives way to the oldest contact there is.
 """
 
 from __future__ import annotations
@@ -23,6 +25,6 @@ async def reprendre(tx: Transaction, compte: UUID, depuis: datetime, empreinte: 
     await tx.jetons.annuler(compte, ["activation", "contact", "mot_de_passe"])
     await tx.jetons.annuler_retours(compte, depuis)
     await tx.titulaires.demettre(compte, depuis)
-    for fournisseur in await tx.passages.evincer(compte, depuis):
+    for fournisseur in await tx.passages.evincer(compte):
         await annoncer_detachement(tx, compte, fournisseur)
     return epoque

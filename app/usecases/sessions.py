@@ -87,7 +87,7 @@ class Sessions:
         permis = await self._connexions.tenter(essai.frein, essai.limites)
         candidat = essai.candidat if permis else None
         verification = await self._hacheur.verifier(demande.mot_de_passe, candidat.empreinte_mdp if candidat else None)
-        if candidat is None or not verification.juste or candidat.etat in ("suspendu", "efface"):
+        if candidat is None or not verification.juste or candidat.etat in ("suspendu", "efface") or candidat.expire:
             self._consigner("connexion_refusee" if permis else "connexion_freinee", appel, essai.candidat)
             raise IdentifiantsIncorrects
         appareil = essai.appareil or self._systeme.nouvel_id()

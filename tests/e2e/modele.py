@@ -16,6 +16,7 @@ Reponse = tuple[int, str | None]
 Usage = Literal["activation", "contact", "mot_de_passe", "annulation_contact", "annulation_effacement"]
 
 SECONDE, MINUTE, HEURE, JOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+OPPOSITION = 7 * JOUR
 LISTES = ("email", "sms", "lettre_actualite", "alertes")
 DUREES: dict[str, dict[str, timedelta]] = {
     "activation": {"sms": 10 * MINUTE, "email": 24 * HEURE},
@@ -191,7 +192,7 @@ class Modele:
         if compte is None or compte.mot_de_passe != mot_de_passe or compte.etat in ("suspendu", "efface", "supprime"):
             return 401, "identifiants_incorrects"
         if compte.etat == "en_attente":
-            return 403, "compte_non_active"
+            return (403, "compte_non_active") if compte.expire_le > self.instant else (401, "identifiants_incorrects")
         if compte.effacement_le:
             return 403, "effacement_en_cours"
         return self._connecter(compte, duree)
@@ -356,7 +357,10 @@ class Modele:
         return OK
 
     def _reprendre_le_compte(self, compte: Compte, depuis: datetime, mot_de_passe: str | None) -> None:
-        """The oldest proof has the last word: what was proven after it counts no more, nor do the ways back to that."""
+        """The older proof has the last word: what was proven after it counts no more, nor do the ways back to that; unless
+        nobody opposed it while they could.
+        """
+        depuis = max(depuis, self.instant - OPPOSITION)
         compte.mot_de_passe, compte.secret_depense = mot_de_passe, True
         self._deconnecter(compte)
         self._remplacer(compte, "activation", "contact", "mot_de_passe")

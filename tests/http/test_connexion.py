@@ -201,6 +201,12 @@ async def test_activate_first_is_said_to_the_right_password_alone(service: Servi
     assert (await service.demander({"id": inscription["id"], "secret": reponse.json()["secret"]}, "email")).status_code == 202
 
 
+async def test_of_a_sign_up_whose_time_is_over_nothing_is_said(service: Service) -> None:
+    await service.inscrit(une_demande())
+    await service.avancer(timedelta(days=7, seconds=1))
+    assert refus(await service.connecter(IDENTIFIANT, MOT_DE_PASSE)) == REFUSE
+
+
 async def test_that_an_account_is_being_erased_is_said_to_the_right_password_alone(service: Service) -> None:
     await service.actif(une_demande())
     session = await service.connecte(IDENTIFIANT, MOT_DE_PASSE)

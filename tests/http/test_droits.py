@@ -69,6 +69,13 @@ async def traces(service: Service, *textes: str) -> set[tuple[str, str]]:
     return trouvees
 
 
+async def test_asking_for_the_head_of_an_export_makes_none(service: Service) -> None:
+    session = await service.entre(une_demande())
+    tete = await service.appeler(session, "HEAD", "/v1/moi/export")
+    assert (tete.status_code, tete.headers["allow"]) == (405, "GET")
+    assert not await service.sql.fetchval("select count(*) from activites where nature = 'export'")
+
+
 async def test_the_export_holds_every_row_of_the_account(service: Service) -> None:
     await service.entre(une_demande(un_citoyen(**CANARIS), identifiant="hermeline.zib", diffusion=TOUT))
     inscription, session = await une_vie(service)

@@ -14,7 +14,7 @@ from adapters.system import RealSystem
 from app.settings import Settings
 from app.simulateur.personnes import Personne
 from app.simulateur.regles import FRANCECONNECT
-from tests.builders import Corps, demande_federee, modifie, un_citoyen, une_demande
+from tests.builders import MOT_DE_PASSE, Corps, demande_federee, modifie, un_citoyen, une_demande
 from tests.contract.lignes import un_autre_attend
 from tests.service import Service, champs_fautifs, refus
 
@@ -147,6 +147,12 @@ async def test_a_presumed_date_is_kept_as_received_and_leaves_the_doubt_to_the_y
     assert moi["provenances"]["/profil/date_naissance"]["presumee"] == "jour_et_mois"
     choix = dict.fromkeys(("email", "sms", "lettre_actualite"), False) | {"alertes": True}
     seul = await federe.appeler(session, "PUT", "/v1/moi/diffusion", choix)
+    assert champs_fautifs(seul) == {"/alertes": "consentement_parental_requis"}
+    # Who may be a minor is no adult for having detached their identity.
+    premier = {"mot_de_passe": MOT_DE_PASSE}
+    assert (await federe.appeler(session, "PUT", "/v1/moi/mot-de-passe", premier)).status_code == 204
+    assert (await federe.appeler(session, "DELETE", "/v1/moi/franceconnect")).status_code == 204
+    seul = await federe.appeler(await federe.connecte(moi["identifiant"], MOT_DE_PASSE), "PUT", "/v1/moi/diffusion", choix)
     assert champs_fautifs(seul) == {"/alertes": "consentement_parental_requis"}
 
     prerempli = await federe.prerempli("sure")

@@ -261,7 +261,7 @@ def _porteurs_de_session() -> list[Any]:
         DemandeSession(identifiant="canarinom", mot_de_passe=secret, jeton_appareil=secret),
         DemandeRafraichissement(jeton_rafraichissement=secret),
         DemandeReauthentification(mot_de_passe=secret),
-        Candidat(id=id_, etat="actif", empreinte_mdp=secret, epoque=0, effacement_prevu=False),
+        Candidat(id=id_, etat="actif", empreinte_mdp=secret, epoque=0, effacement_prevu=False, expire=False),
         NouvelleSession(id=id_, compte_id=id_, empreinte=secret.encode(), duree=Duree(1, 1), agent="Canarinom",
                         adresse="192.0.2.10", appareil_partage=False, verifiee=secret),
         Verification(juste=True, nouvelle=secret),

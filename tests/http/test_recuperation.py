@@ -525,6 +525,32 @@ async def test_an_address_added_by_an_intruder_never_takes_the_mobile_of_who_act
     assert not await ouvre(service, AUTRE)
 
 
+@pytest.mark.parametrize(("attente", "reste"), [(timedelta(days=6, hours=23), False), (timedelta(days=7, seconds=1), True)])
+async def test_a_proof_that_nobody_opposed_for_seven_days_is_as_good_as_an_older_one(
+    service: Service, attente: timedelta, reste: bool
+) -> None:
+    session = await service.entre(une_demande(), "sms")
+    await service.prouver(session, "email", EMAIL)
+    await service.avancer(attente)
+    id = await service.recuperer("ines.dupont", "sms")
+    assert (await service.reinitialiser(NEUF, id=id, code=await service.code(MOBILE))).status_code == 200
+    assert ((await service.connecter(EMAIL, NEUF)).status_code == 201) is reste
+
+
+async def test_whoever_finds_a_mobile_that_was_given_up_does_not_own_the_account(service: Service) -> None:
+    session = await service.entre(une_demande(), "sms")
+    await service.prouver(session, "email", EMAIL)
+    await service.avancer(timedelta(days=30))
+    session = await service.connecte(EMAIL, MOT_DE_PASSE)
+    assert (await service.appeler(session, "DELETE", "/v1/moi/contacts/telephone_mobile")).status_code == 204
+    retour = {"jeton": await service.lien(MOBILE, "annulation")}
+    assert (await service.http.post("/v1/annulations", json=retour)).status_code == 200
+    # The address is proven as ever: its holder comes back.
+    await service.recuperer(EMAIL)
+    assert (await service.reinitialiser(NEUF, jeton=await service.lien(EMAIL, "mot-de-passe"))).status_code == 200
+    assert (await service.connecter(EMAIL, NEUF)).status_code == 201
+
+
 async def test_the_same_reset_again_has_the_same_answer_for_ten_minutes_and_guesses_nothing(service: Service) -> None:
     await a(service, 0)
     await service.actif(une_demande())
