@@ -185,7 +185,7 @@ class InscriptionVue(Struct, frozen=True, kw_only=True):
 
 
 class InscriptionCreee(InscriptionVue, frozen=True, kw_only=True):
-    """La même, avec le secret montré une seule fois : le porteur de tout ce qui suit."""
+    """La même, avec le secret : le porteur de tout ce qui suit."""
 
     secret: str
 

@@ -22,6 +22,7 @@ from domain.juridique import Document, Version
 from domain.limites import (
     ACCORDS_PAR_COMPTE,
     ACTIONS_PAR_COMPTE,
+    CODES_PAR_COMPTE,
     CONNEXIONS_PAR_CLIENT,
     DISPONIBILITE_PAR_CLIENT,
     ECHECS_LIBRES,
@@ -31,8 +32,10 @@ from domain.limites import (
     INSCRIPTIONS_PAR_CLIENT,
     PASSAGES_PAR_CLIENT,
     RECUPERATIONS_PAR_CLIENT,
+    RECUPERATIONS_PAR_SAISIE,
     RESEAUX_IPV6,
     SMS_PAR_CLIENT,
+    SMS_PAR_COMPTE,
     SMS_PAR_NUMERO,
 )
 from domain.ports import Documents
@@ -103,6 +106,12 @@ class ReglesSession(Struct, frozen=True, kw_only=True):
     appareil_partage: Duree = PARTAGEE
 
 
+_ECHECS = "Échecs, d'appareils que le compte ne connaît pas."
+_SAISIE = "Demandes pour ce qui a été tapé. Au-delà, la même réponse ; rien ne part."
+_PASSAGES = "Départs vers FranceConnect ou ProConnect."
+_MOTS_DE_PASSE = "Changements de mot de passe."
+
+
 class LimitesPubliees(Struct, frozen=True, kw_only=True):
     """Les limites d'appel, par adresse réseau sauf mention contraire ; au-delà, 429 et `Retry-After`.
 
@@ -115,22 +124,48 @@ class LimitesPubliees(Struct, frozen=True, kw_only=True):
     reseau_ipv6_56: int = RESEAUX_IPV6[56]
     reseau_ipv6_48: int = RESEAUX_IPV6[48]
     inscriptions_par_cinq_minutes: int = INSCRIPTIONS_PAR_CLIENT[0].nombre
-    inscriptions_par_heure: int = INSCRIPTIONS_PAR_CLIENT[-1].nombre
+    inscriptions_par_heure: int = INSCRIPTIONS_PAR_CLIENT[1].nombre
     courriels_par_heure: int = EMAIL_PAR_CLIENT[0].nombre
     sms_par_heure: int = SMS_PAR_CLIENT[0].nombre
-    sms_par_numero_par_jour: int = SMS_PAR_NUMERO[-1].nombre
-    courriels_par_adresse_par_jour: int = EMAIL_PAR_ADRESSE[-1].nombre
+    sms_par_numero_par_minute: int = SMS_PAR_NUMERO[0].nombre
+    sms_par_numero_par_dix_minutes: int = SMS_PAR_NUMERO[1].nombre
+    sms_par_numero_par_heure: int = SMS_PAR_NUMERO[2].nombre
+    sms_par_numero_par_jour: int = SMS_PAR_NUMERO[3].nombre
+    sms_par_compte_par_heure: int = SMS_PAR_COMPTE[0].nombre
+    courriels_par_adresse_par_minute: int = EMAIL_PAR_ADRESSE[0].nombre
+    courriels_par_adresse_par_quinze_minutes: int = EMAIL_PAR_ADRESSE[1].nombre
+    courriels_par_adresse_par_jour: int = EMAIL_PAR_ADRESSE[2].nombre
+    codes_par_compte_par_jour: Annotated[int, Meta(description="Nouvelles preuves, SMS et courriels ensemble.")] = (
+        CODES_PAR_COMPTE[0].nombre
+    )
     echecs_de_connexion_sans_attente: int = ECHECS_LIBRES
     echecs_de_connexion_par_compte_par_jour: int = ECHECS_PAR_JOUR
-    connexions_par_heure: int = CONNEXIONS_PAR_CLIENT[-1].nombre
-    recuperations_par_heure: int = RECUPERATIONS_PAR_CLIENT[-1].nombre
-    passages_par_cinq_minutes: Annotated[int, Meta(description="Départs vers FranceConnect ou ProConnect.")] = (
-        PASSAGES_PAR_CLIENT[0].nombre
-    )
-    passages_par_heure: int = PASSAGES_PAR_CLIENT[-1].nombre
-    exports_par_heure: int = ACTIONS_PAR_COMPTE["export"][0].nombre
+    connexions_par_cinq_minutes: Annotated[int, Meta(description=_ECHECS)] = CONNEXIONS_PAR_CLIENT[0].nombre
+    connexions_par_heure: Annotated[int, Meta(description=_ECHECS)] = CONNEXIONS_PAR_CLIENT[1].nombre
+    recuperations_par_quinze_minutes: int = RECUPERATIONS_PAR_CLIENT[0].nombre
+    recuperations_par_heure: int = RECUPERATIONS_PAR_CLIENT[1].nombre
+    recuperations_par_saisie_par_minute: Annotated[int, Meta(description=_SAISIE)] = RECUPERATIONS_PAR_SAISIE[0].nombre
+    recuperations_par_saisie_par_quinze_minutes: Annotated[int, Meta(description=_SAISIE)] = RECUPERATIONS_PAR_SAISIE[1].nombre
+    recuperations_par_saisie_par_jour: Annotated[int, Meta(description=_SAISIE)] = RECUPERATIONS_PAR_SAISIE[2].nombre
+    passages_par_cinq_minutes: Annotated[int, Meta(description=_PASSAGES)] = PASSAGES_PAR_CLIENT[0].nombre
+    passages_par_heure: Annotated[int, Meta(description=_PASSAGES)] = PASSAGES_PAR_CLIENT[1].nombre
+    exports_par_heure: Annotated[int, Meta(description="Par compte.")] = ACTIONS_PAR_COMPTE["export"][0].nombre
+    identifiants_par_compte_par_jour: Annotated[int, Meta(description="Changements d'identifiant.")] = ACTIONS_PAR_COMPTE[
+        "identifiant"
+    ][0].nombre
+    mots_de_passe_par_compte_par_heure: Annotated[int, Meta(description=_MOTS_DE_PASSE)] = ACTIONS_PAR_COMPTE["mot_de_passe"][
+        0
+    ].nombre
+    mots_de_passe_par_compte_par_jour: Annotated[int, Meta(description=_MOTS_DE_PASSE)] = ACTIONS_PAR_COMPTE["mot_de_passe"][
+        1
+    ].nombre
+    effacements_par_compte_par_jour: Annotated[int, Meta(description="Demandes d'effacement.")] = ACTIONS_PAR_COMPTE[
+        "effacement"
+    ][0].nombre
     modifications_par_compte_par_heure: int = ACTIONS_PAR_COMPTE["profil"][0].nombre
+    modifications_par_compte_par_jour: int = ACTIONS_PAR_COMPTE["profil"][1].nombre
     abonnements_par_compte_par_heure: int = ACTIONS_PAR_COMPTE["diffusion"][0].nombre
+    abonnements_par_compte_par_jour: int = ACTIONS_PAR_COMPTE["diffusion"][1].nombre
     accords_parentaux_par_compte_par_jour: int = ACCORDS_PAR_COMPTE[0].nombre
 
 

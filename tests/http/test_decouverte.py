@@ -15,11 +15,14 @@ import jsonschema_rs
 import pytest
 
 from app.http import textes
+from app.http.decouverte import LimitesPubliees
 from app.http.problemes import STATUTS
+from domain import limites
 from domain.activation import ENVOIS_MAX, ESSAIS_MAX, LONGUEUR_CODE
 from domain.limites import (
     ACCORDS_PAR_COMPTE,
     ACTIONS_PAR_COMPTE,
+    CODES_PAR_COMPTE,
     CONNEXIONS_PAR_CLIENT,
     DISPONIBILITE_PAR_CLIENT,
     EMAIL_PAR_ADRESSE,
@@ -27,9 +30,12 @@ from domain.limites import (
     INSCRIPTIONS_PAR_CLIENT,
     PASSAGES_PAR_CLIENT,
     RECUPERATIONS_PAR_CLIENT,
+    RECUPERATIONS_PAR_SAISIE,
     RESEAUX_IPV6,
     SMS_PAR_CLIENT,
+    SMS_PAR_COMPTE,
     SMS_PAR_NUMERO,
+    Fenetre,
 )
 from domain.mot_de_passe import LONGUEUR_MAX, LONGUEUR_MIN
 from tests.builders import ABSENT, MOT_DE_PASSE, Corps, modifie, un_citoyen, une_association, une_demande, une_entreprise
@@ -46,6 +52,14 @@ TABLES = ("comptes", "contacts", "actes_juridiques", "jetons", "outbox", "idempo
 # Configuration and texts
 
 
+DUREES = {60: "minute", 300: "cinq_minutes", 600: "dix_minutes", 900: "quinze_minutes", 3600: "heure", 86_400: "jour"}
+
+
+def figures(nom: str, fenetres: tuple[Fenetre, ...]) -> dict[str, int]:
+    """Each window of a table under its name: `exports_par_heure`."""
+    return {f"{nom}_par_{DUREES[f.secondes]}": f.nombre for f in fenetres}
+
+
 async def test_the_configuration_tells_the_figures_that_the_service_lives_by(service: Service) -> None:
     lue = (await service.http.get("/v1/configuration")).json()
     assert lue["profils"] == list(PROFILS)
@@ -56,36 +70,39 @@ async def test_the_configuration_tells_the_figures_that_the_service_lives_by(ser
     assert (
         (lue["mot_de_passe"]["longueur_min"], lue["mot_de_passe"]["longueur_max"]) == (LONGUEUR_MIN, LONGUEUR_MAX) == (8, 128)
     )
-    activation, limites = lue["activation"], lue["limites"]
+    activation = lue["activation"]
     assert activation["canaux"] == ["sms", "email"]
     assert (activation["longueur_code"], activation["essais_max"], activation["envois_max"]) == (
         LONGUEUR_CODE, ESSAIS_MAX, ENVOIS_MAX
     ) == (6, 5, 5)  # fmt: skip
     assert (activation["duree_code_sms"], activation["duree_lien_email"]) == (10 * 60, 24 * 3600)
     assert (activation["delai_renvoi"], activation["duree_inscription"]) == (60, 7 * 86_400)
-    assert limites == {
+    assert lue["limites"] == {
         "corps_max_octets": 65_536,
-        "disponibilites_par_minute": DISPONIBILITE_PAR_CLIENT[0].nombre,
-        "disponibilites_par_heure": DISPONIBILITE_PAR_CLIENT[1].nombre,
+        **figures("disponibilites", DISPONIBILITE_PAR_CLIENT),
         "reseau_ipv6_56": RESEAUX_IPV6[56],
         "reseau_ipv6_48": RESEAUX_IPV6[48],
-        "inscriptions_par_cinq_minutes": INSCRIPTIONS_PAR_CLIENT[0].nombre,
-        "inscriptions_par_heure": INSCRIPTIONS_PAR_CLIENT[1].nombre,
-        "courriels_par_heure": EMAIL_PAR_CLIENT[0].nombre,
-        "sms_par_heure": SMS_PAR_CLIENT[0].nombre,
-        "sms_par_numero_par_jour": SMS_PAR_NUMERO[-1].nombre,
-        "courriels_par_adresse_par_jour": EMAIL_PAR_ADRESSE[-1].nombre,
+        **figures("inscriptions", INSCRIPTIONS_PAR_CLIENT),
+        **figures("courriels", EMAIL_PAR_CLIENT),
+        **figures("sms", SMS_PAR_CLIENT),
+        **figures("sms_par_numero", SMS_PAR_NUMERO),
+        **figures("sms_par_compte", SMS_PAR_COMPTE),
+        **figures("courriels_par_adresse", EMAIL_PAR_ADRESSE),
+        **figures("codes_par_compte", CODES_PAR_COMPTE),
         # These two are the database's: see the tests of `freiner`.
         "echecs_de_connexion_sans_attente": 5,
         "echecs_de_connexion_par_compte_par_jour": 25,
-        "connexions_par_heure": CONNEXIONS_PAR_CLIENT[-1].nombre,
-        "recuperations_par_heure": RECUPERATIONS_PAR_CLIENT[-1].nombre,
-        "passages_par_cinq_minutes": PASSAGES_PAR_CLIENT[0].nombre,
-        "passages_par_heure": PASSAGES_PAR_CLIENT[1].nombre,
-        "exports_par_heure": ACTIONS_PAR_COMPTE["export"][-1].nombre,
-        "modifications_par_compte_par_heure": ACTIONS_PAR_COMPTE["profil"][0].nombre,
-        "abonnements_par_compte_par_heure": ACTIONS_PAR_COMPTE["diffusion"][0].nombre,
-        "accords_parentaux_par_compte_par_jour": ACCORDS_PAR_COMPTE[0].nombre,
+        **figures("connexions", CONNEXIONS_PAR_CLIENT),
+        **figures("recuperations", RECUPERATIONS_PAR_CLIENT),
+        **figures("recuperations_par_saisie", RECUPERATIONS_PAR_SAISIE),
+        **figures("passages", PASSAGES_PAR_CLIENT),
+        **figures("exports", ACTIONS_PAR_COMPTE["export"]),
+        **figures("identifiants_par_compte", ACTIONS_PAR_COMPTE["identifiant"]),
+        **figures("mots_de_passe_par_compte", ACTIONS_PAR_COMPTE["mot_de_passe"]),
+        **figures("effacements_par_compte", ACTIONS_PAR_COMPTE["effacement"]),
+        **figures("modifications_par_compte", ACTIONS_PAR_COMPTE["profil"]),
+        **figures("abonnements_par_compte", ACTIONS_PAR_COMPTE["diffusion"]),
+        **figures("accords_parentaux_par_compte", ACCORDS_PAR_COMPTE),
     }
     assert lue["sessions"] == {
         "jeton_acces": 600,
@@ -99,6 +116,13 @@ async def test_the_configuration_tells_the_figures_that_the_service_lives_by(ser
     for saisie in ("ines.dupont", "a-b_c.d", "abc", "ines..dupont", ".ines", "ines.", "inès", "ines\n"):
         disponible = (await service.http.get(f"/v1/identifiants/{quote(saisie)}")).json()["disponible"]
         assert disponible is bool(forme.fullmatch(saisie)), saisie
+
+
+def test_no_figure_that_a_caller_can_meet_is_left_untold() -> None:
+    tables = {nom: t for nom, t in vars(limites).items() if isinstance(t, tuple)} | ACTIONS_PAR_COMPTE
+    fenetres = [f for table in tables.values() for f in table if isinstance(f, Fenetre)]
+    # Besides the windows: the size of a body, the networks of IPv6, and the two figures of `freiner`.
+    assert len(LimitesPubliees.__struct_fields__) == len(fenetres) + 5
 
 
 async def test_a_legal_text_comes_with_the_sha256_of_its_bytes_and_its_version(service: Service) -> None:
@@ -375,6 +399,9 @@ async def test_the_catalogue_has_a_place_for_every_code_to_which_its_type_leads(
         for famille, statut in STATUTS.items():
             seul = await service.http.get(f"/erreurs/{famille.code}", headers=entetes)
             assert _Page(seul.text).langue == langue
+            assert f"<title>{('Comptoir : les refus', 'Comptoir: the API')[rang]}" in seul.text
+            assert f'<span lang="{langue}">Comptoir' in seul.text
+            assert not re.search(r"{\w+}", seul.text.partition("<main>")[2])
             for texte in (tout, seul.text):
                 assert f"<code>{famille.code}</code> · {statut}" in texte
                 assert textes.titre(famille.code, "en" if rang else "fr").replace("'", "&#x27;") in texte
