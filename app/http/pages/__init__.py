@@ -138,7 +138,7 @@ async def erreurs(request: Request[Any, Any, State], code: FromPath[str] = "") -
     langue = langue_de(request)
     lignes = "".join(
         f"<dt id='{refus.code}'><code>{refus.code}</code> · {statut} · {html.escape(textes.titre(refus.code, langue))}</dt>"
-        f"<dd>{html.escape(textes.PROBLEMES[refus.code]['detail'][langue == 'en'])}</dd>"
+        f"<dd>{html.escape(textes.detail_sans_figures(refus.code, langue))}</dd>"
         for refus, statut in STATUTS.items()
         if code in ("", refus.code)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from re import sub
 from typing import Any
 
 from domain.compte import Langue
@@ -35,6 +36,11 @@ def titre(code: str, langue: Langue) -> str:
 
 def detail(code: str, langue: Langue, figures: dict[str, Any]) -> str:
     return PROBLEMES[code]["detail"][_RANG[langue]].format(**figures)
+
+
+def detail_sans_figures(code: str, langue: Langue) -> str:
+    """For the catalogue, which tells of no refusal in particular: each figure by the name of the member that bears it."""
+    return sub(r"{(\w+)}", r"`\1`", PROBLEMES[code]["detail"][_RANG[langue]])
 
 
 def champ(code: str, langue: Langue, figures: dict[str, Any]) -> str:
