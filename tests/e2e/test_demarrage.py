@@ -64,8 +64,7 @@ def test_a_first_start_needs_nothing_a_stop_leaves_nothing_and_a_second_start_fi
 
 
 def test_the_demonstration_opens_three_accounts_and_follows_one_to_its_erasure(vide: Path) -> None:
-    # Without the limit of one message a minute to an address, which makes whoever watches wait.
-    with Comptoir("serve", vide, limits="off") as serve:
+    with Comptoir("serve", vide) as serve:
         demo = executer("demo", "--url", serve.url, env=serve.env)
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "✓ Trois comptes ouverts et actifs" in demo.stdout
