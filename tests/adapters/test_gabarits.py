@@ -393,6 +393,27 @@ def test_a_forgotten_identifiant_brings_back_those_of_the_address_in_order() -> 
     assert lignes[debut : debut + 3] == ["ines.dupont", "les-amis-du-canal", ""]
 
 
+@pytest.mark.parametrize("langue", LANGUES)
+def test_the_list_of_an_address_answers_whoever_forgot_a_username_and_whoever_forgot_a_password(langue: Langue) -> None:
+    texte = rendre("identifiants", "email", langue).texte
+    assert {"fr": "ou à choisir un nouveau mot de passe", "en": "or to choose a new password"}[langue] in texte
+    assert {"fr": "« mot de passe oublié » avec cet identifiant", "en": '"forgotten password" and that username'}[
+        langue
+    ] in texte
+
+
+@pytest.mark.parametrize("langue", LANGUES)
+@pytest.mark.parametrize("canal", CANAUX)
+@pytest.mark.parametrize("service", ["Comptoir", "S" * 30, "S" * 60])
+@pytest.mark.parametrize("modele", ["mot_de_passe_reinitialise", "contact_retabli"])
+def test_who_may_no_longer_be_a_confirmed_contact_is_told_whom_to_ask_when_nothing_comes(
+    modele: Modele, service: str, canal: Canal, langue: Langue
+) -> None:
+    texte = rendre(modele, canal, langue, service=service).texte.lower()
+    assert {"fr": "si rien n'arrive", "en": "if nothing comes"}[langue] in texte
+    assert {"fr": "assistance du portail", "en": "the portal's support"}[langue] in texte
+
+
 # --- mailings
 
 
