@@ -14,8 +14,9 @@ from pythonjsonlogger.msgspec import MsgspecFormatter
 from domain.activite import Activite
 from domain.jetons import Trousseau
 
-# The request that is being answered: each line that it causes bears its id.
-REQUETE: ContextVar[str] = ContextVar("requete")
+# The request that is being answered: each line that it causes bears `trace`, our own id of it, which the ledger keeps;
+# beside it `request_id`, the caller's, where they gave one.
+REQUETE: ContextVar[dict[str, str]] = ContextVar("requete")
 
 
 class Formateur(MsgspecFormatter):
@@ -30,8 +31,7 @@ class Formateur(MsgspecFormatter):
 
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
         super().add_fields(log_data, record, message_dict)
-        if (requete := REQUETE.get(None)) is not None:
-            log_data["request_id"] = requete
+        log_data.update(REQUETE.get({}))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802
         """The chain of types, and the frames of the last: ours, and the three innermost."""

@@ -53,10 +53,10 @@ class Bordure:
             await self._app(scope, receive, send)
 
     async def _http(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        trace, methode = token_hex(16), scope["method"]
-        requete = _recu(scope) or trace
+        trace, recu, methode = token_hex(16), _recu(scope), scope["method"]
+        requete = recu or trace
         scope["comptoir.requete"], scope["comptoir.trace"] = requete, trace  # type: ignore[typeddict-unknown-key]
-        contexte = REQUETE.set(requete)
+        contexte = REQUETE.set({"trace": trace} | ({"request_id": recu} if recu else {}))
         debut, etat, corps = time.perf_counter(), {"statut": 0}, _Corps(scope, receive)
         if sans_corps := methode == "HEAD":
             # What GET would answer, less its body (RFC 9110 §9.3.2); a handler that acts refuses it (`acces.garder`).
@@ -76,7 +76,7 @@ class Bordure:
         try:
             await self._app(scope, corps.recevoir, envoyer)
         finally:
-            _consigner(scope, trace, methode, etat["statut"], time.perf_counter() - debut)
+            _consigner(scope, methode, etat["statut"], time.perf_counter() - debut)
             REQUETE.reset(contexte)
 
 
@@ -134,14 +134,13 @@ class _Corps:
         return self._entier
 
 
-def _consigner(scope: HTTPScope, trace: str, methode: str, statut: int, duree: float) -> None:
+def _consigner(scope: HTTPScope, methode: str, statut: int, duree: float) -> None:
     """The route, never the path: a path may hold a username. `code`: of the refusal, where there is one."""
     gestionnaire: Any = scope.get("route_handler")
     route = next(iter(sorted(gestionnaire.paths)), "-") if gestionnaire else "-"
     _journal.info(
         "requete",
         extra={
-            "trace": trace,
             "methode": methode[:16],
             "route": route,
             "statut": statut,

@@ -140,7 +140,7 @@ async def test_a_request_is_one_line_that_tells_its_route_and_not_its_path(setti
         inscription = await service.inscrit(une_personne())
         recueil.lignes.clear()
         await service.http.get("/v1/identifiants/canarinom", headers={"X-Request-Id": "essai-journal"})
-        await service.lire(inscription)
+        lue = await service.lire(inscription)
         await service.http.request("GET\r\nFAUX", "/nulle%0Apart")
     acces = [json.loads(ligne) for ligne in recueil.lignes if '"comptoir.acces"' in ligne]
     assert [(a["route"], a["statut"], a["methode"]) for a in acces] == [
@@ -148,7 +148,10 @@ async def test_a_request_is_one_line_that_tells_its_route_and_not_its_path(setti
         ("/v1/inscriptions/{id:uuid}", 200, "GET"),
         ("-", 404, "GET\r\nFAUX"),
     ]
-    assert acces[0]["request_id"] == "essai-journal"
+    assert acces[0]["request_id"] == "essai-journal" != acces[0]["trace"]
+    # One id where the caller gave none.
+    assert acces[1]["trace"] == lue.headers["x-request-id"]
+    assert "request_id" not in acces[1]
     assert acces[0].keys() == {
         "instant", "niveau", "source", "message", "request_id", "trace", "methode", "route", "statut", "duree_ms"
     }  # fmt: skip
@@ -182,9 +185,14 @@ async def test_a_fault_is_one_line_with_its_places_and_types_and_the_id_that_the
     async with Service(settings) as service:
         await service.sql.execute("alter table contacts rename to ailleurs")
         reponse = await service.inscrire(une_personne())
-    [faute] = [json.loads(ligne) for ligne in recueil.lignes if '"erreur interne"' in ligne]
+        suivante = await service.http.post("/v1/inscriptions", json=une_personne(), headers={"X-Request-Id": "essai-faute"})
+    faute, autre = [json.loads(ligne) for ligne in recueil.lignes if '"erreur interne"' in ligne]
     assert faute["niveau"] == "ERROR"
-    assert faute["request_id"] == reponse.json()["request_id"]
+    assert faute["trace"] == reponse.json()["request_id"]
+    # Every line leads to the ledger and to the caller's own log.
+    [acces] = [json.loads(ligne) for ligne in recueil.lignes if '"comptoir.acces"' in ligne and '"essai-faute"' in ligne]
+    assert autre["request_id"] == suivante.json()["request_id"] == "essai-faute"
+    assert autre["trace"] == acces["trace"] != faute["trace"]
     types, *cadres = faute["exc_info"].splitlines()
     assert "UndefinedTableError" in types
     assert any("adapters/postgres/comptes.py" in cadre for cadre in cadres)
