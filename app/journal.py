@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
-from uuid import UUID
 
 from pythonjsonlogger.msgspec import MsgspecFormatter
-
-from domain.activite import Activite
-from domain.jetons import Trousseau
 
 # The request that is being answered: each line that it causes bears `trace`, our own id of it, which the ledger keeps;
 # beside it `request_id`, the caller's, where they gave one.
@@ -42,16 +37,6 @@ class Formateur(MsgspecFormatter):
         cadres = traceback.extract_tb(ei[2])
         lus = [c for rang, c in enumerate(cadres, 3) if rang >= len(cadres) or "site-packages" not in c.filename]
         return "\n".join([" < ".join(chaine), *(f"{c.filename}:{c.lineno} {c.name}" for c in lus)])
-
-
-def temoin(trousseau: Trousseau) -> Callable[[UUID, Activite], None]:
-    """What security must know of an account is what its holder reads in the feed (R92): the nature, under a pseudonym."""
-    journal = logging.getLogger("comptoir.securite")
-
-    def temoigner(compte_id: UUID, activite: Activite) -> None:
-        journal.info(activite.nature, extra={"sujet": trousseau.sujet(compte_id)})
-
-    return temoigner
 
 
 CONFIGURATION: dict[str, Any] = {

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.registre import colonnes as actes_en_colonnes
 from domain.activation import Jeton
+from domain.activite import Activite
 from domain.compte import CONTACT_DU_CANAL, ActivationOuverte, CompteEnAttente, Contact, NouveauCompte
 from domain.erreurs import Sature
 from domain.juridique import Acte
@@ -106,8 +107,10 @@ _REPRISES = 200
 
 
 class PgComptes(Comptes):
-    def __init__(self, connexion: AsyncConnection) -> None:
-        self._connexion = connexion
+    """`notees`: where the lines of the feed are told too."""
+
+    def __init__(self, connexion: AsyncConnection, notees: list[tuple[UUID, Activite]]) -> None:
+        self._connexion, self._notees = connexion, notees
 
     async def ouvrir(
         self, compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta, requete: str
@@ -127,6 +130,7 @@ class PgComptes(Comptes):
         ligne = (await self._connexion.execute(_OUVRIR, parametres)).one_or_none()
         if ligne is None:
             return None
+        self._notees.append((compte.id, Activite(nature="compte_cree")))
         return CompteEnAttente(
             id=compte.id,
             etat="en_attente",
@@ -161,7 +165,10 @@ class PgComptes(Comptes):
             "nature": CONTACT_DU_CANAL[jeton.canal],
             "destination": jeton.destination,
         }
-        return (await self._connexion.execute(_ACTIVER, ordre)).rowcount == 1
+        active = (await self._connexion.execute(_ACTIVER, ordre)).rowcount == 1
+        if active:
+            self._notees.append((jeton.compte_id, Activite(nature="compte_active")))
+        return active
 
     async def effacer_demande(self, id: UUID) -> bool:
         return (await self._connexion.execute(_EFFACER, {"id": id})).rowcount == 1

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.activite import Activite
 from domain.session import LONGUE, Presentation, SessionNeuve, SessionOuverte
 from domain.transaction import NouvelleSession, Sessions
 
@@ -91,12 +92,17 @@ _REAUTHENTIFIER = text("update sessions set authentifiee_le = horloge() where id
 
 
 class PgSessions(Sessions):
-    def __init__(self, connexion: AsyncConnection) -> None:
-        self._connexion = connexion
+    """`notees`: where the lines of the feed are told too."""
+
+    def __init__(self, connexion: AsyncConnection, notees: list[tuple[UUID, Activite]]) -> None:
+        self._connexion, self._notees = connexion, notees
 
     async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionNeuve | None:
         ligne = (await self._connexion.execute(OUVRIR, ordre_ouvrir(session, rehachee))).one_or_none()
-        return None if ligne is None else msgspec.convert(ligne, SessionNeuve, from_attributes=True)
+        if ligne is None:
+            return None
+        self._notees.append((session.compte_id, Activite(nature="connexion")))
+        return msgspec.convert(ligne, SessionNeuve, from_attributes=True)
 
     async def presenter(self, id: UUID, rang: int, reprise: timedelta) -> tuple[Presentation, SessionOuverte, bytes] | None:
         ordre = {"id": id, "rang": rang, "reprise": reprise}

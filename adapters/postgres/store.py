@@ -65,11 +65,11 @@ class PgStore(Store):
         notees: list[tuple[UUID, Activite]] = []
         async with traduire_pannes(), self._engine.begin() as connexion:
             yield Transaction(
-                comptes=PgComptes(connexion),
+                comptes=PgComptes(connexion, notees),
                 jetons=PgJetons(connexion),
                 limites=PgLimites(connexion),
                 reponses=PgReponses(connexion),
-                sessions=PgSessions(connexion),
+                sessions=PgSessions(connexion, notees),
                 titulaires=PgTitulaires(connexion),
                 registre=PgRegistre(connexion, notees),
                 avis=PgAvis(connexion),
@@ -82,4 +82,4 @@ class PgStore(Store):
     @asynccontextmanager
     async def lecture(self) -> AsyncIterator[PgComptes]:
         async with traduire_pannes(), self._seules.connect() as connexion:
-            yield PgComptes(connexion)
+            yield PgComptes(connexion, [])

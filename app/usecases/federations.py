@@ -7,7 +7,6 @@ that a callback somebody else is made to open gives them nothing (R74).
 from __future__ import annotations
 
 import asyncio
-import logging
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -20,6 +19,7 @@ from msgspec import structs
 
 from app.usecases.appel import Appel
 from app.usecases.rattachements import Rattachements
+from app.usecases.securite import consigner
 from app.usecases.sessions import Sessions
 from domain.activite import Activite
 from domain.erreurs import (
@@ -72,8 +72,6 @@ _REPRISE = 30.0
 # of somebody it does not know, of a deceased person: neutral words, for all of them. `server_error` is as often for good (an
 # identity without an address) as not: to try again and again is no advice.
 _ERREURS = {"access_denied": "annule", "temporarily_unavailable": "indisponible", "server_error": "echec"}
-
-_journal = logging.getLogger("comptoir.securite")
 
 
 class Federations:
@@ -143,10 +141,10 @@ class Federations:
         try:
             identite = await fournisseur.identifier(code, nonce)
         except FederationIndisponible as panne:
-            _journal.warning("fournisseur indisponible", extra={"fournisseur": passage.fournisseur, "motif": panne.motif})
+            consigner("fournisseur_indisponible", fournisseur=passage.fournisseur, motif=panne.motif)
             return _retour(passage.retour, erreur="indisponible")
         except IdentiteRefusee as refus:
-            _journal.warning("identité refusée", extra={"fournisseur": passage.fournisseur, "motif": refus.motif})
+            consigner("identite_refusee", fournisseur=passage.fournisseur, motif=refus.motif)
             return _retour(passage.retour, erreur="refuse")
         async with self._store.transaction() as tx:
             await tx.passages.deposer(id, self._coffre.sceller(msgspec.json.encode(identite)), DUREE_CODE)

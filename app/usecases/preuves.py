@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from app.usecases.securite import consigner
 from domain.activation import REPRISE_PREUVE, Jeton, Usage
 from domain.erreurs import CodeExpire, LienExpire, LienInvalide
 from domain.jetons import CleRetiree, Trousseau, id_du_lien
@@ -21,11 +22,15 @@ class Preuves:
         """
         async with self._store.transaction() as tx:
             essai = await tx.jetons.compter_essai(usage, id, compte_id)
+            ferme = await tx.jetons.etat(id) if essai is None else None
         if essai is None:
+            # Open, and yet not to be tried: it has no try left.
+            if ferme and ferme[1] is EtatJeton.OUVERT and ferme[0].usage == usage and compte_id in (None, ferme[0].compte_id):
+                self._consigner(ferme[0])
             return None
         jeton, restants = essai
         try:
-            return jeton, self._trousseau.est_code(jeton, code), restants
+            return jeton, self._juger(jeton, code), restants
         except CleRetiree:
             raise CodeExpire from None
 
@@ -34,9 +39,18 @@ class Preuves:
         async with self._store.transaction() as tx:
             jeton = await tx.jetons.compter_reprise(usage, id, REPRISE_PREUVE, compte_id)
         try:
-            return jeton if jeton and self._trousseau.est_code(jeton, code) else None
+            return jeton if jeton and self._juger(jeton, code) else None
         except CleRetiree:
             return None
+
+    def _juger(self, jeton: Jeton, code: str) -> bool:
+        juste = self._trousseau.est_code(jeton, code)
+        if not juste:
+            self._consigner(jeton)
+        return juste
+
+    def _consigner(self, jeton: Jeton) -> None:
+        consigner("code_refuse", sujet=self._trousseau.sujet(jeton.compte_id), usage=jeton.usage)
 
     async def suivre(self, lien: str, *usages: Usage) -> tuple[Jeton, EtatJeton]:
         """The proof a link stands for, and how it stands. Refusals: `LienInvalide`, `LienExpire` (unknown, or its key gone)."""

@@ -36,7 +36,7 @@ from domain.recuperation import (
 )
 from domain.transaction import EtatJeton, ReponseGardee, Store, Transaction
 
-_journal = logging.getLogger("comptoir.securite")
+_journal = logging.getLogger("comptoir.recuperations")
 
 
 class Recuperations:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from uuid import UUID
 
 from msgspec import Struct, structs
 
 from app.usecases.appel import Appel
+from app.usecases.securite import consigner
 from domain import identifiant
 from domain.activation import CANAUX, DELAI_RENVOI
 from domain.activite import Activite
@@ -50,8 +50,6 @@ from domain.session import (
 from domain.titulaire import exiger_titulaire
 from domain.transaction import NouvelleSession, Store, Transaction
 
-_journal = logging.getLogger("comptoir.securite")
-
 
 class _Essai(Struct, frozen=True):
     """A sign-in being tried: whom it names, what it is counted on."""
@@ -88,8 +86,10 @@ class Sessions:
         candidat = essai.candidat if permis else None
         verification = await self._hacheur.verifier(demande.mot_de_passe, candidat.empreinte_mdp if candidat else None)
         if candidat is None or not verification.juste or candidat.etat in ("suspendu", "efface") or candidat.expire:
-            self._consigner("connexion_refusee" if permis else "connexion_freinee", appel, essai.candidat)
+            sujet = self._trousseau.sujet(essai.candidat.id) if essai.candidat else None
+            consigner("connexion_refusee" if permis else "connexion_freinee", sujet=sujet)
             raise IdentifiantsIncorrects
+        sujet = self._trousseau.sujet(candidat.id)
         appareil = essai.appareil or self._systeme.nouvel_id()
         nouvelle = self._nouvelle(candidat.id, demande, appel, candidat.empreinte_mdp)
         # A success forgets the failures of this account; it gives the others no more than its own unit back (R41). By itself:
@@ -99,16 +99,19 @@ class Sessions:
         if candidat.etat == "actif" and not candidat.effacement_prevu:
             ouverte = await self._connexions.ouvrir(nouvelle, verification.nouvelle)
         if candidat.etat == "en_attente":
+            consigner("connexion_en_attente", sujet=sujet)
             secret = self._trousseau.secret_inscription(candidat.id)
             raise CompteNonActive(inscription=str(candidat.id), secret=secret)
         if candidat.effacement_prevu:
+            consigner("connexion_effacement", sujet=sujet)
             await self._rappeler(candidat.id, appel.client)
             raise EffacementEnCours
         ouverte = ouverte or await self._a_nouveau(demande, nouvelle)
         if ouverte is None:
             # Suspended, erased, or given another password while this one was compared.
+            consigner("connexion_refusee", sujet=sujet)
             raise IdentifiantsIncorrects
-        self._consigner("connexion", appel, candidat)
+        consigner("connexion", sujet=sujet)
         return self._creee(ouverte, demande, appareil)
 
     async def _rappeler(self, compte: UUID, client: str) -> None:
@@ -183,8 +186,7 @@ class Sessions:
                 await tx.sessions.terminer(compte_id, id, "reutilisation")
                 await tx.registre.noter(compte_id, Activite(nature="session_suspecte"))
                 await tx.avis.avertir(compte_id, "session_suspecte")
-                sujet = self._trousseau.sujet(compte_id)
-                _journal.warning("jeton_reutilise", extra={"sujet": sujet})
+                consigner("jeton_reutilise", sujet=self._trousseau.sujet(compte_id))
         if presente is None or presente[0] is not Presentation.REPRISE:
             raise SessionFinie
         _, session, empreinte = presente
@@ -236,14 +238,11 @@ class Sessions:
             raise TropDeDemandes(attendre)
         verification = await self._hacheur.verifier(mot_de_passe, empreinte)
         if not verification.juste:
+            consigner("mot_de_passe_refuse", sujet=self._trousseau.sujet(porteur.compte_id))
             raise MotDePasseIncorrect
         async with self._store.transaction() as tx:
             await tx.limites.rendre(frein, [])
         return empreinte
-
-    def _consigner(self, evenement: str, appel: Appel, candidat: Candidat | None) -> None:
-        sujet = self._trousseau.sujet(candidat.id) if candidat else None
-        _journal.info(evenement, extra={"sujet": sujet})
 
     async def _essai(self, demande: DemandeSession, client: str) -> _Essai:
         saisie, candidat = await self._chercher(demande.identifiant)

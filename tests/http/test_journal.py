@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,8 +17,9 @@ from app.journal import Formateur
 from app.settings import Settings
 from app.usecases.appel import Appel
 from app.usecases.identifiants import Noms
+from app.usecases.securite import Evenement
 from domain.activation import Essai, Jeton, LienSuivi
-from domain.activite import Activite, ActiviteVue, Fil, LigneActivite
+from domain.activite import Activite, ActiviteVue, Fil, LigneActivite, Nature
 from domain.compte import CompteEnAttente, Contact, NouveauCompte
 from domain.consentements import ChoixDiffusion, DemandeDesinscription, ReponseParentale
 from domain.export import DemandeAnnulation, DemandeEffacement
@@ -57,8 +59,9 @@ from domain.titulaire import ContactTenu, Titulaire
 from domain.transaction import NouvelleSession
 from tests.builders import des_outils, un_citoyen, un_representant, une_adresse, une_association, une_demande, une_entreprise
 from tests.recueil import Recueil
-from tests.service import Service, refus
+from tests.service import Service, porteur, refus
 
+ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
 CANARIS = ("Canari!73orage", "canari-mail@exemple.fr", "canari-mail", "0612349876", "612349876", "0139987654", "139987654",
            "Canarinom", "Canariprenom", "canarinom", "Canarirue", "Canarisociale", "1987-06-05", "192.0.2.10")  # fmt: skip
 
@@ -177,6 +180,80 @@ async def test_what_the_feed_tells_the_holder_the_log_tells_security_once_commit
     lues = [json.loads(ligne) for ligne in recueil.lignes if '"comptoir.securite"' in ligne and '"essai-securite"' in ligne]
     assert [ligne["message"] for ligne in lues] == ["mot_de_passe_change"]
     assert len({ligne["sujet"] for ligne in lues}) == 1
+
+
+def securite(recueil: Recueil) -> list[tuple[str, str]]:
+    """What the security log holds since the last look: event, and pseudonym of the account."""
+    lues = [json.loads(ligne) for ligne in recueil.lignes if '"comptoir.securite"' in ligne]
+    recueil.lignes.clear()
+    return [(ligne["message"], ligne["sujet"]) for ligne in lues]
+
+
+async def test_an_account_is_followed_in_the_security_log_from_its_opening_whoever_writes_its_feed(
+    service: Service, recueil: Recueil
+) -> None:
+    demande = une_personne(activer_par="sms")
+    inscription = await service.inscrit(demande)
+    [(evenement, sujet)] = securite(recueil)
+    assert evenement == "compte_cree"
+    nom, juste, faux = inscription["identifiant"], demande["mot_de_passe"], "Faux!28orage"
+
+    assert refus(await service.connecter(nom, juste)) == (403, "compte_non_active")
+    assert refus(await service.connecter(nom, faux)) == (401, "identifiants_incorrects")
+    assert securite(recueil) == [("connexion_en_attente", sujet), ("connexion_refusee", sujet)]
+
+    code = await service.code("+33612349876")
+    for _ in range(6):
+        await service.essayer(inscription, inscription["activation"], f"{(int(code) + 1) % 10**6:06d}")
+    # Counted whatever the proof: five that were wrong, and one too many.
+    assert securite(recueil) == [("code_refuse", sujet)] * 6
+    ailleurs = await service.inscrit(une_personne(email="ailleurs@exemple.fr"))
+    recueil.lignes.clear()
+    await service.essayer(ailleurs, inscription["activation"], code)
+    assert securite(recueil) == []
+
+    await service.demander(inscription, "email")
+    assert (await service.suivre(await service.lien("canari-mail@exemple.fr"))).status_code == 200
+    echange = await service.http.post(f"/v1/inscriptions/{inscription['id']}/session", json={}, headers=porteur(inscription))
+    assert echange.status_code == 201, echange.text
+    session = await service.connecte(nom, juste)
+    assert securite(recueil) == [("compte_active", sujet), ("connexion", sujet), ("connexion", sujet)]
+
+    contact = {"canal": "sms", "valeur": "+33612340000"}
+    changement = (await service.appeler(session, "POST", "/v1/moi/contacts", contact)).json()
+    code = await service.code("+33612340000")
+    for essai in (code, f"{(int(code) + 1) % 10**6:06d}"):
+        await service.appeler(session, "POST", f"/v1/moi/contacts/{changement['id']}/essais", {"code": essai})
+    # A proof that was just spent is no place to guess either.
+    assert securite(recueil) == [("contact_demande", sujet), ("contact_change", sujet), ("code_refuse", sujet)]
+
+    redit = {"mot_de_passe": faux}
+    assert (await service.appeler(session, "POST", "/v1/sessions/courante/reauthentification", redit)).status_code == 401
+    effacement = await service.appeler(session, "POST", "/v1/moi/effacement", {"mot_de_passe": juste})
+    assert effacement.status_code == 202, effacement.text
+    assert refus(await service.connecter(nom, juste)) == (403, "effacement_en_cours")
+    assert securite(recueil) == [
+        ("mot_de_passe_refuse", sujet), ("effacement_demande", sujet), ("connexion_effacement", sujet)
+    ]  # fmt: skip
+
+
+async def test_an_opening_or_an_activation_that_was_not_committed_is_not_told(service: Service, recueil: Recueil) -> None:
+    inscription = await service.inscrit(une_personne(activer_par="sms"))
+    recueil.lignes.clear()
+    await service.sql.execute("create function casser() returns trigger language plpgsql as $$ begin raise 'non'; end $$")
+    await service.sql.execute(
+        "create constraint trigger casser after insert on activites deferrable initially deferred"
+        " for each row execute function casser()"
+    )
+    code = await service.code("+33612349876")
+    assert (await service.inscrire(une_personne())).status_code == 500
+    assert (await service.essayer(inscription, inscription["activation"], code)).status_code == 500
+    assert securite(recueil) == []
+
+
+def test_the_vocabulary_of_the_security_log_is_documented_whole() -> None:
+    [liste] = re.findall(r"^Its events\..*?(?=\n\n)", ARCHITECTURE.read_text(encoding="utf-8"), re.M | re.S)
+    assert set(re.findall(r"`([a-z_]+)`", liste)) == {*get_args(Nature), *get_args(Evenement)}
 
 
 async def test_a_fault_is_one_line_with_its_places_and_types_and_the_id_that_the_client_was_given(
