@@ -55,9 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("comptoir: the configuration is not valid:", *faute.fautes, sep="\n  ", file=sys.stderr)
         return 2
     except Indisponible as panne:
-        cause = panne.__cause__
-        premiere = str(cause).partition("\n")[0]
-        print(f"comptoir: the database does not answer: {type(cause).__name__} {premiere}", file=sys.stderr)
+        print(f"comptoir: {_pourquoi(panne)}", file=sys.stderr)
         return 1
 
 
@@ -94,6 +92,21 @@ def _analyseur() -> argparse.ArgumentParser:
     demo.add_argument("--url", help="where it listens (default: COMPTOIR_PUBLIC_URL)")
     commandes.add_parser("openapi", help="print the OpenAPI document")
     return analyseur
+
+
+def _pourquoi(panne: Indisponible) -> str:
+    """What the database said, or that it said nothing."""
+    from adapters.postgres.pannes import DROITS, SCHEMA, cause, sqlstate
+
+    faute = cause(panne.__cause__ or panne)
+    premiere = str(faute).partition("\n")[0]
+    repond = sqlstate(faute) and not sqlstate(faute).startswith("08")
+    dit = f"the database {'refuses' if repond else 'does not answer'}: {type(faute).__name__} {premiere}"
+    if sqlstate(faute) in SCHEMA:
+        return f"{dit}; has `comptoir migrate` been run?"
+    if sqlstate(faute) in DROITS:
+        return f"{dit}; does COMPTOIR_DATABASE_OWNER_URL name the schema's owner, and does the application's role exist?"
+    return dit
 
 
 def _serve(settings: Settings, _: argparse.Namespace) -> int:

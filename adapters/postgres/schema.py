@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from adapters.postgres.pannes import traduire_pannes
+from adapters.postgres.pannes import DROITS, ETAT, traduire_pannes
 from domain.erreurs import Indisponible
 from domain.ports import Sante
 
@@ -27,7 +26,6 @@ ROLE_PROPRIETAIRE = (
 _PROPRIETAIRE = text(
     "select pg_has_role(current_user, relowner, 'member') from pg_class where oid = to_regclass('actes_juridiques')"
 )
-_journal = logging.getLogger("comptoir.base")
 
 # The application's role reads and writes rows; it neither alters the schema, nor rewrites the legal ledger or dates its lines,
 # nor publishes texts.
@@ -45,7 +43,7 @@ _DROITS = """
 
 async def migrer(proprietaire: AsyncEngine, role: str | None, version: str = "head") -> None:
     """Brings the schema to `version` as its owner, then grants `role` (the application's, when it is another) what it needs."""
-    async with traduire_pannes(), proprietaire.begin() as connexion:
+    async with traduire_pannes(DROITS), proprietaire.begin() as connexion:
         await connexion.execute(text(f"select pg_advisory_xact_lock({_VERROU})"))
         if version == "head" and await connexion.run_sync(_a_jour, role):
             return
@@ -89,7 +87,7 @@ def derniere_version() -> str:
 
 
 class PgSante(Sante):
-    """Why the service is not ready is in the log, at each change: here the schema, in `pannes` the database.
+    """Why the service is not ready is in the log, at each change (`pannes`).
 
     `separee`: a role that could rewrite the ledger is not ready to serve either; `proprietaire` tells, after a look, that this
     is one.
@@ -98,7 +96,6 @@ class PgSante(Sante):
     def __init__(self, engine: AsyncEngine, *, separee: bool) -> None:
         self._separee, self.proprietaire = separee, False
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._a_jour = True
         self._sonde: asyncio.Task[bool] | None = None
 
     async def prete(self) -> bool:
@@ -114,19 +111,13 @@ class PgSante(Sante):
             async with traduire_pannes(), self._engine.connect() as connexion:
                 if self._separee:
                     self.proprietaire = bool((await connexion.execute(_PROPRIETAIRE)).scalar())
-                version = await connexion.run_sync(_revision)
+                try:
+                    version = await connexion.run_sync(_revision)
+                # No schema yet, or no right to it.
+                except ProgrammingError:
+                    version = ""
         except Indisponible:
             return False
-        # No schema yet, or no right to it.
-        except ProgrammingError:
-            version = ""
-        self._dire(version)
-        return self._a_jour and not self.proprietaire
-
-    def _dire(self, version: str) -> None:
-        avant, self._a_jour = self._a_jour, version >= derniere_version()
-        if avant and not self._a_jour:
-            versions = {"version": version, "attendue": derniere_version()}
-            _journal.warning("schéma absent, ancien ou interdit : lancer « comptoir migrate »", extra=versions)
-        elif self._a_jour and not avant:
-            _journal.info("schéma à jour")
+        a_jour = version >= derniere_version()
+        ETAT.schema(a_jour, version=version, attendue=derniere_version())
+        return a_jour and not self.proprietaire

@@ -20,15 +20,16 @@ PASSAGERES = [
     asyncpg.ConnectionDoesNotExistError("08003"), asyncpg.DeadlockDetectedError("40P01"), asyncpg.SerializationError("40001"),
     asyncpg.InvalidPasswordError("28P01"), asyncpg.InvalidCatalogNameError("3D000"),
     asyncpg.LockNotAvailableError("55P03"), asyncpg.QueryCanceledError("57014"), asyncpg.ReadOnlySQLTransactionError("25006"),
+    asyncpg.UndefinedTableError("42P01"), asyncpg.UndefinedFunctionError("42883"), asyncpg.UndefinedColumnError("42703"),
 ]  # fmt: skip
 DE_NOTRE_FAIT = [
-    asyncpg.UniqueViolationError("23505"), asyncpg.CheckViolationError("23514"), asyncpg.UndefinedTableError("42P01"),
+    asyncpg.UniqueViolationError("23505"), asyncpg.CheckViolationError("23514"),
     asyncpg.InsufficientPrivilegeError("42501"), asyncpg.DataError("22000"), ValueError(), KeyError(),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("panne", PASSAGERES, ids=repr)
-async def test_a_database_away_full_or_overtaxed_is_said_to_come_back(panne: Exception) -> None:
+async def test_a_database_away_full_overtaxed_or_not_migrated_is_said_to_come_back(panne: Exception) -> None:
     with pytest.raises(Indisponible) as refus:
         async with traduire_pannes():
             raise panne

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from adapters.postgres import schema
+from adapters.postgres.pannes import ETAT
 from adapters.postgres.schema import PgSante, derniere_version
 from adapters.postgres.store import moteur
 from app.settings import Settings
@@ -18,7 +19,8 @@ from tests.recueil import Recueil
 
 
 @pytest.fixture
-async def sante(settings: Settings) -> AsyncIterator[PgSante]:
+async def sante(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PgSante]:
+    monkeypatch.setattr(ETAT, "_schema", True)
     assert settings.database_url
     engine = moteur(settings.database_url, 2)
     yield PgSante(engine, separee=True)

@@ -152,6 +152,25 @@ def test_a_database_that_is_down_is_told_in_one_line(vide: Path) -> None:
         assert "secret" not in ligne
 
 
+def test_a_database_that_refuses_is_told_for_what_it_is(acces: dict[str, str], vide: Path) -> None:
+    proprietaire = acces["database_owner_url"]
+    inconnu = proprietaire.replace("//postgres@", "//inconnu@")
+    # The server's own database, which has no schema of ours.
+    sans_schema = re.sub(r"/e2e_\d+\?", "/postgres?", proprietaire)
+    application = sans_schema.replace("//postgres@", "//comptoir@")
+    for commande, reglages, attendus in (
+        ("migrate", {"database_url": inconnu}, ["the database refuses", "InvalidAuthorizationSpecificationError", "inconnu"]),
+        ("migrate", {"database_url": application}, ["InsufficientPrivilegeError", "COMPTOIR_DATABASE_OWNER_URL"]),
+        ("migrate", {"database_url": inconnu, "database_owner_url": proprietaire}, ["UndefinedObjectError", "role"]),
+        ("retention", {"database_url": sans_schema}, ["UndefinedTableError", "has `comptoir migrate` been run?"]),
+    ):
+        fini = executer(commande, env=environnement(vide, port=port_libre(), **reglages))
+        assert (fini.returncode, fini.stdout) == (1, ""), fini.stderr
+        [ligne] = fini.stderr.splitlines()
+        assert ligne.startswith("comptoir: the database refuses: ")
+        assert all(attendu in ligne for attendu in attendus), ligne
+
+
 def test_production_starts_without_its_database_and_the_log_says_once_what_is_the_matter(vide: Path) -> None:
     reglages = {
         "env": "production", "public_url": "https://compte.exemple.fr", "secret_keys": f"a:{b64encode(bytes(32)).decode()}",

@@ -260,7 +260,7 @@ async def test_a_fault_is_one_line_with_its_places_and_types_and_the_id_that_the
     settings: Settings, recueil: Recueil
 ) -> None:
     async with Service(settings) as service:
-        await service.sql.execute("alter table contacts rename to ailleurs")
+        await service.sql.execute("alter table contacts add constraint refuser check (valeur is null) not valid")
         reponse = await service.inscrire(une_personne())
         suivante = await service.http.post("/v1/inscriptions", json=une_personne(), headers={"X-Request-Id": "essai-faute"})
     faute, autre = [json.loads(ligne) for ligne in recueil.lignes if '"erreur interne"' in ligne]
@@ -271,7 +271,7 @@ async def test_a_fault_is_one_line_with_its_places_and_types_and_the_id_that_the
     assert autre["request_id"] == suivante.json()["request_id"] == "essai-faute"
     assert autre["trace"] == acces["trace"] != faute["trace"]
     types, *cadres = faute["exc_info"].splitlines()
-    assert "UndefinedTableError" in types
+    assert "CheckViolationError" in types
     assert any("adapters/postgres/comptes.py" in cadre for cadre in cadres)
 
 

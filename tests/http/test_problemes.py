@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -14,6 +15,7 @@ import pytest
 from msgspec import structs
 
 from adapters.passwords import PasslibHasher
+from adapters.postgres.pannes import ETAT
 from app.composition import litestar
 from app.http.bordure import Bordure
 from app.http.problemes import STATUTS, document
@@ -21,6 +23,7 @@ from app.settings import Settings
 from domain import erreurs
 from domain.erreurs import Refus
 from tests.builders import ABSENT, MOT_DE_PASSE, modifie, un_citoyen, une_association, une_demande, une_entreprise
+from tests.recueil import Recueil
 from tests.service import Service, champs_fautifs, porteur, refus
 
 JSON = {"Content-Type": "application/json"}
@@ -340,13 +343,46 @@ async def test_no_alias_of_a_path_goes_round_the_secret(service: Service) -> Non
 
 
 async def test_a_fault_of_ours_is_a_mute_500_and_leaves_nothing(service: Service) -> None:
-    await service.sql.execute("alter table outbox rename to ailleurs")
+    await service.sql.execute("alter table outbox add constraint refuser check (canal is null)")
     reponse = await service.inscrire(une_demande(activer_par="sms"))
     assert refus(reponse) == (500, "erreur_interne")
-    assert not any(mot in reponse.text for mot in ("outbox", "relation", "ines", "612345678"))
+    assert not any(mot in reponse.text for mot in ("outbox", "refuser", "ines", "612345678"))
     assert await service.compter("comptes") == 0
-    await service.sql.execute("alter table ailleurs rename to outbox")
+    await service.sql.execute("alter table outbox drop constraint refuser")
     assert (await service.inscrire(une_demande(activer_par="sms"))).status_code == 201
+
+
+async def test_a_base_that_was_not_migrated_is_an_outage_that_the_log_tells_once(
+    service: Service, recueil: Recueil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ETAT, "_schema", True)
+    await service.sql.execute("create schema ailleurs")
+    tables = [t["tablename"] for t in await service.sql.fetch("select tablename from pg_tables where schemaname = 'public'")]
+    for table in tables:
+        await service.sql.execute(f"alter table {table} set schema ailleurs")
+    await service.sql.execute("alter function tenter_connexion set schema ailleurs")
+    appels = [
+        await appel
+        for _ in range(2)
+        for appel in (
+            service.inscrire(une_demande()),
+            service.connecter("ines.dupont", MOT_DE_PASSE),
+            service.http.get("/v1/identifiants/ines.dupont"),
+            service.http.get("/sante/pret"),
+        )
+    ]
+    for reponse in appels:
+        assert refus(reponse) == (503, "service_indisponible"), reponse.request.url
+        assert int(reponse.headers["retry-after"]) >= 1
+    for table in tables:
+        await service.sql.execute(f"alter table ailleurs.{table} set schema public")
+    await service.sql.execute("alter function ailleurs.tenter_connexion set schema public")
+    assert (await service.http.get("/sante/pret")).status_code == 200
+    dits = [json.loads(ligne) for ligne in recueil.lignes if '"comptoir.base"' in ligne]
+    assert [(e["niveau"], e.get("type"), e.get("sqlstate")) for e in dits] == [
+        ("WARNING", "UndefinedTableError", "42P01"), ("INFO", None, None)
+    ]  # fmt: skip
+    assert not [ligne for ligne in recueil.lignes if "exc_info" in ligne]
 
 
 @pytest.mark.parametrize("panne", ["connexions refusées", "base pleine"])

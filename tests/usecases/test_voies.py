@@ -18,7 +18,8 @@ async def test_a_lane_that_goes_on_meeting_a_fault_writes_one_trace(
     pauses: list[float] = []
     monkeypatch.setattr("app.usecases.distribution._REPRISE", 0.001)
     monkeypatch.setattr("app.usecases.distribution._VEILLE", 0.004)
-    await service.sql.execute("alter table outbox rename to ailleurs")
+    await service.sql.execute("create function casser() returns trigger language plpgsql as $$ begin raise 'non'; end $$")
+    await service.sql.execute("create trigger casser before update on outbox for each statement execute function casser()")
     dormir = asyncio.sleep
 
     async def compter(duree: float) -> None:
@@ -40,13 +41,14 @@ async def test_a_lane_that_goes_on_meeting_a_fault_writes_one_trace(
 
 
 async def test_a_lane_that_meets_a_fault_goes_on_with_the_messages_that_come_after(service: Service) -> None:
-    await service.sql.execute("alter table outbox rename to ailleurs")
+    await service.sql.execute("create function casser() returns trigger language plpgsql as $$ begin raise 'non'; end $$")
+    await service.sql.execute("create trigger casser before update on outbox for each statement execute function casser()")
     travail = asyncio.ensure_future(service.distribution.servir())
     try:
-        # Time for both lanes to have met the missing table.
+        # Time for both lanes to have met the fault.
         await asyncio.sleep(0.2)
         assert not travail.done()
-        await service.sql.execute("alter table ailleurs rename to outbox")
+        await service.sql.execute("drop trigger casser on outbox")
         await service.inscrit(une_demande(activer_par="email"))
         async with asyncio.timeout(10):
             while await service.sql.fetchval("select livraison from outbox") != "envoye":  # noqa: ASYNC110  (a row is polled)
