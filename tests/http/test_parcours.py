@@ -490,7 +490,9 @@ async def test_what_was_accepted_is_recorded_for_what_it_is_and_an_empty_box_rec
     sha256 = dict(await service.sql.fetch("select code, sha256 from documents_juridiques"))
     assert all(ligne["document_sha256"] == sha256[ligne["document_code"]] for ligne in lignes)
     # The request's id is our own: a line is kept for ever, and what a caller writes there could be anything.
-    (acces,) = [json.loads(ligne) for ligne in recueil.lignes if "essai-du-registre" in ligne]
+    lues = [json.loads(ligne) for ligne in recueil.lignes if "essai-du-registre" in ligne]
+    (acces,) = [ligne for ligne in lues if ligne["source"] == "comptoir.acces"]
+    assert {ligne["trace"] for ligne in lues} == {acces["trace"]}
     assert {(ligne["document_version"], ligne["langue"], ligne["requete_id"]) for ligne in lignes} == {
         ("2026-11", "fr", acces["trace"])
     }
