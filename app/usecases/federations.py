@@ -66,6 +66,8 @@ from domain.session import Ouverture, Porteur
 from domain.titulaire import exiger_ecriture, exiger_recent, exiger_titulaire
 from domain.transaction import Store, Transaction
 
+# In the name of an account: the provider asks who one is again, whoever it still knew on this computer.
+_DE_SOI: tuple[Intention, ...] = ("rattachement", "reauthentification")
 # Seconds a client is told to wait when a provider is away.
 _REPRISE = 30.0
 # What a front end reads of a callback that opened nothing; `access_denied` is also what FranceConnect says of a lost session,
@@ -110,7 +112,7 @@ class Federations:
             if attendre is not None:
                 raise TropDeDemandes(attendre)
             passage = Passage(id=id, fournisseur=demande.fournisseur, intention=demande.intention, retour=demande.retour)
-            if demande.intention in ("rattachement", "reauthentification"):
+            if demande.intention in _DE_SOI:
                 passage = await self._au_nom_de(tx, porteur, passage)
             fin = await tx.passages.ouvrir(passage, demande.code_challenge, DUREE_PASSAGE)
         return AutorisationCreee(url=url, expire_le=fin)
@@ -254,9 +256,7 @@ class Federations:
 
     async def _adresse(self, fournisseur: FournisseurIdentite, id: UUID, intention: Intention) -> str:
         try:
-            return await fournisseur.adresse_autorisation(
-                *self._trousseau.depart(id), a_nouveau=intention == "reauthentification"
-            )
+            return await fournisseur.adresse_autorisation(*self._trousseau.depart(id), a_nouveau=intention in _DE_SOI)
         except FederationIndisponible:
             raise FournisseurIndisponible(_REPRISE) from None
 

@@ -76,6 +76,13 @@ def change_d_etat_civil(monkeypatch: pytest.MonkeyPatch, **revendications: Any) 
 # Attaching
 
 
+async def test_what_is_done_in_the_name_of_an_account_asks_the_provider_for_the_login_again(federe: Service) -> None:
+    session = await federe.entre(une_demande())
+    for intention, demande in (("connexion", None), ("inscription", None), ("rattachement", "login")):
+        depart = await federe.autoriser(intention, session=session)
+        assert httpx.URL(depart.json()["url"]).params.get("prompt") == demande, intention
+
+
 async def test_attaching_takes_a_session_and_a_proof_given_a_short_time_ago(federe: Service) -> None:
     session = await federe.entre(une_demande())
     assert refus(await federe.autoriser("rattachement")) == (401, "jeton_invalide")
