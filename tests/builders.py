@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from datetime import date
+from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Any
 
 from adapters.formats import FrenchFormats
@@ -114,3 +115,11 @@ def modifie(corps: Corps, pointeur: str, valeur: Any) -> Corps:
 
 def des_outils(aujourdhui: date = AUJOURDHUI) -> Outils:
     return Outils(formats=FrenchFormats(), estimateur=ZxcvbnEstimateur(), aujourdhui=aujourdhui)
+
+
+def altere(jeton: str) -> str:
+    """As long, and never the token itself whatever its last character; the bit changed is not one that base64 leaves unused."""
+    return jeton[:-1] + _BASE64[_BASE64.index(jeton[-1]) ^ 32]
+
+
+_BASE64 = ascii_uppercase + ascii_lowercase + digits + "-_"

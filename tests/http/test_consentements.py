@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from domain.inscription import LISTES
-from tests.builders import MOT_DE_PASSE, VERSION, Corps, un_citoyen, une_demande
+from tests.builders import MOT_DE_PASSE, VERSION, Corps, altere, un_citoyen, une_demande
 from tests.openapi import operations
 from tests.service import Service, champs_fautifs, publier, refus
 
@@ -199,7 +199,7 @@ async def test_a_forged_way_out_or_somebody_else_s_leaves_nothing_of_mine(servic
     for celle in (session, autre):
         await choisir(service, celle, **TOUT)
     jeton = (await sortie(service))[2]
-    for faux in (jeton[:-1] + ("A" if jeton[-1] != "A" else "B"), jeton[:-4], "x", autre["jeton_rafraichissement"]):
+    for faux in (altere(jeton), jeton[:-4], "x", autre["jeton_rafraichissement"]):
         assert refus(await quitter(service, faux)) == (422, "lien_invalide")
     assert champs_fautifs(await quitter(service, jeton, listes="poste")) == {"/listes": "valeur_inconnue"}
     assert (await quitter(service, (await sortie(service, "autre@exemple.fr"))[2])).status_code == 200
@@ -564,7 +564,7 @@ async def test_the_answer_of_a_guardian_is_given_by_their_link_alone(service: Se
     jeton = await service.lien(GARANT, "accord-parental")
     await service.recuperer("ines.dupont")
     recuperation = await service.lien(EMAIL, "mot-de-passe")
-    for faux in (jeton[:-1] + ("A" if jeton[-1] != "A" else "B"), "x", recuperation, await service.lien(EMAIL)):
+    for faux in (altere(jeton), "x", recuperation, await service.lien(EMAIL)):
         assert refus(await repondre(service, faux, True)) in ((422, "lien_invalide"), (410, "lien_expire"))
     # And theirs opens nothing else.
     assert refus(await service.reinitialiser("Cyprès?29galet", jeton=jeton)) == (422, "recuperation_refusee")

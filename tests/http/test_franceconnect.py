@@ -18,6 +18,7 @@ from tests.builders import (
     ABSENT,
     MOT_DE_PASSE,
     Corps,
+    altere,
     demande_federee,
     modifie,
     un_accord,
@@ -131,8 +132,8 @@ async def test_what_is_certified_cannot_be_altered_and_the_refusals_spend_nothin
         ("date_naissance", "1962-08-25"),
         ("civilite", "monsieur"),
     ):
-        altere = modifie(demande, f"/profil/{champ}", valeur)
-        assert champs_fautifs(await federe.inscrire(altere)) == {f"/profil/{champ}": "champ_verrouille"}
+        force = modifie(demande, f"/profil/{champ}", valeur)
+        assert champs_fautifs(await federe.inscrire(force)) == {f"/profil/{champ}": "champ_verrouille"}
     assert [await federe.compter(t) for t in ("comptes", "actes_juridiques", "identites_federees")] == [0, 0, 0]
     assert (await federe.inscrire(modifie(demande, "/profil/nom_usage", "Le Goff"))).status_code == 201
 
@@ -188,7 +189,7 @@ async def test_a_token_of_another_kind_signs_nobody_up(federe: Service) -> None:
     recus = await federe.revenir(await federe.chez_le_fournisseur())
     prerempli = await federe.prerempli()
     bon = prerempli["jeton_identite"]
-    autre = bon[:-2] + ("AA" if bon[-2:] != "AA" else "BB")
+    autre = altere(bon)
     for jeton in (recus["code"], autre, "x" * len(bon)):
         assert refus(await federe.inscrire(demande_federee(prerempli | {"jeton_identite": jeton}))) == DEPENSE
     assert refus(await federe.echanger(bon)) == (422, "code_echange_invalide")

@@ -14,7 +14,7 @@ from adapters.system import RealSystem
 from app.settings import Settings
 from app.simulateur.personnes import Personne
 from app.simulateur.regles import FRANCECONNECT
-from tests.builders import MOT_DE_PASSE, Corps, demande_federee, modifie, un_citoyen, une_demande
+from tests.builders import MOT_DE_PASSE, Corps, altere, demande_federee, modifie, un_citoyen, une_demande
 from tests.contract.lignes import un_autre_attend
 from tests.service import Service, champs_fautifs, refus
 
@@ -47,7 +47,7 @@ async def test_what_is_checked_is_refused_as_the_sign_up_would_and_spends_nothin
         modifie(demande, "/profil/prenom", "Claire"),
         modifie(demande, "/profil/date_naissance", "1962-08-25"),
         modifie(demande, "/jeton_identite", "x" * len(bon)),
-        modifie(demande, "/jeton_identite", bon[:-2] + ("AA" if bon[-2:] != "AA" else "BB")),
+        modifie(demande, "/jeton_identite", altere(bon)),
     ):
         controle, envoi = await controler(federe, corps), await federe.inscrire(corps)
         assert (refus(controle), controle.json().get("errors")) == (refus(envoi), envoi.json().get("errors"))

@@ -16,7 +16,7 @@ from app.settings import Settings, cles
 from domain.consentements import TOUTES
 from domain.inscription import LISTES
 from domain.jetons import Trousseau
-from tests.builders import une_demande
+from tests.builders import altere, une_demande
 from tests.service import Service
 
 EMAIL = "ines@exemple.fr"
@@ -211,9 +211,8 @@ async def test_the_body_of_a_one_click_is_not_even_read(service: Service) -> Non
 async def test_a_way_out_altered_or_of_other_lists_is_calmly_refused_and_changes_nothing(service: Service) -> None:
     compte = await _abonne(service)
     bon = _sortie(service, compte, "sms")
-    autre = "A" if bon[-1] != "A" else "B"
     for chemin, statut in (
-        (bon[:-1] + autre, 422),
+        (altere(bon), 422),
         (bon[:-1], 422),
         (bon.replace("/sms/", f"/{TOUTES}/"), 422),
         (bon.replace("/sms/", "/email/"), 422),

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from app.settings import Settings
 from domain.activation import DELAI_RENVOI, ESSAIS_MAX
-from tests.builders import Corps, un_citoyen, une_association, une_demande, une_entreprise
+from tests.builders import Corps, altere, un_citoyen, une_association, une_demande, une_entreprise
 from tests.recueil import Recueil
 from tests.service import Service, champs_fautifs, porteur, publier, refus
 
@@ -199,8 +199,7 @@ async def test_nothing_but_a_post_consumes_a_link(service: Service) -> None:
 async def test_a_link_altered_or_unknown_activates_nothing(service: Service) -> None:
     inscription = await service.inscrit(une_demande(activer_par="email"))
     lien = await service.lien(EMAIL)
-    autre = "A" if lien[-1] != "A" else "B"
-    for faux in (lien[:-1] + autre, lien[:-1], lien + "A", "é" * 64, inscription["secret"]):
+    for faux in (altere(lien), lien[:-1], lien + "A", "é" * 64, inscription["secret"]):
         reponse = await service.suivre(faux)
         assert refus(reponse) in ((422, "lien_invalide"), (410, "lien_expire")), faux
     assert (await service.lire(inscription)).json()["etat"] == "en_attente"

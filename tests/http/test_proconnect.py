@@ -13,7 +13,16 @@ from msgspec import json, structs
 from app.composition import conserver
 from app.settings import Settings
 from app.simulateur.regles import PROCONNECT
-from tests.builders import Corps, demande_federee, modifie, un_representant, une_association, une_demande, une_entreprise
+from tests.builders import (
+    Corps,
+    altere,
+    demande_federee,
+    modifie,
+    un_representant,
+    une_association,
+    une_demande,
+    une_entreprise,
+)
 from tests.service import RETOUR, Service, porteur, refus
 from tests.simulation import Page, ouvrir, parcourir
 
@@ -285,7 +294,7 @@ async def test_a_refused_attaching_leaves_the_provider_to_be_signed_out_of(feder
 async def test_an_abandoned_sign_up_signs_out_of_the_provider_without_a_session(federe: Service) -> None:
     prerempli = await federe.prerempli()
     corps = {"retour": RETOUR, "jeton_identite": prerempli["jeton_identite"]}
-    for faux in (corps | {"jeton_identite": "x" * 43}, corps | {"jeton_identite": corps["jeton_identite"][:-4] + "AAAA"}):
+    for faux in (corps | {"jeton_identite": "x" * 43}, corps | {"jeton_identite": altere(corps["jeton_identite"])}):
         assert refus(await federe.http.post(DECONNEXION, json=faux)) == (422, "jeton_identite_invalide")
     assert refus(await federe.http.post(DECONNEXION, json={"retour": RETOUR})) == (401, "jeton_invalide")
     assert refus(await federe.http.post(DECONNEXION, json=corps | {"retour": "https://ailleurs"})) == (422, "retour_refuse")

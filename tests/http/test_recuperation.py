@@ -15,7 +15,7 @@ from msgspec import structs
 
 from adapters.postgres.recuperations import PgFileRecuperations
 from app.settings import Settings
-from tests.builders import MOT_DE_PASSE, une_association, une_demande
+from tests.builders import MOT_DE_PASSE, altere, une_association, une_demande
 from tests.service import Service, champs_fautifs, porteur, publier, refus
 
 MOBILE, EMAIL = "+33612345678", "ines@exemple.fr"
@@ -191,7 +191,7 @@ async def test_whatever_is_not_the_proof_of_this_very_reset_has_one_answer(servi
     desinscription = next(m.texte for m in await service.messages() if "/desinscription/" in m.texte)
     faux: list[dict[str, str]] = [
         {"jeton": urlsafe_b64encode(bytes(48)).decode()},
-        {"jeton": lien[:-1] + ("A" if lien[-1] != "A" else "B")},
+        {"jeton": altere(lien)},
         {"jeton": "x"},
         {"jeton": inscription["secret"]},
         {"jeton": session["jeton_rafraichissement"]},
