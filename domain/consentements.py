@@ -13,11 +13,10 @@ from domain.activation import Jeton, masquer
 from domain.compte import Langue
 from domain.erreurs import ErreurChamp
 from domain.inscription import LISTES, Accord
-from domain.juridique import AGE_CONSENTEMENT, Acte, Nature, Par, Version
+from domain.juridique import AGE_CONSENTEMENT, Acte, Nature, Par, Version, objet_de
 from domain.outils import Outils
 from domain.profils import Citoyen, Profil, age
 
-OBJET = "diffusion."
 # What one mailing's way out closes: its own list, or all of them.
 TOUTES = "toutes"
 Listes = Literal["toutes", "email", "sms", "lettre_actualite", "alertes"]
@@ -165,7 +164,7 @@ def changements(avant: Mapping[str, bool], apres: Mapping[str, bool]) -> dict[st
 
 def actes_de_diffusion(choix: Mapping[str, bool], notice: Version, par: Par = "titulaire") -> list[Acte]:
     return [
-        Acte(nature="consentement", objet=f"{OBJET}{liste}", document=notice, valeur=valeur, par=par)
+        Acte(nature="consentement", objet=objet_de(liste), document=notice, valeur=valeur, par=par)
         for liste, valeur in choix.items()
     ]
 

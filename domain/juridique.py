@@ -53,12 +53,17 @@ class Acte(Struct, frozen=True, kw_only=True):
     par: Par = "titulaire"
 
 
+def objet_de(liste: str) -> str:
+    """What the ledger calls the consent to this mailing."""
+    return f"diffusion.{liste}"
+
+
 def actes_d_inscription(en_vigueur: Mapping[str, Version], consentements: Mapping[str, bool]) -> list[Acte]:
     """What a sign-up records. A box left empty records nothing: it was not asked (RGPD, recital 32)."""
     return [
         *(Acte(nature=NATURES[code], objet=code, document=en_vigueur[code]) for code in OBLIGATOIRES),
         *(
-            Acte(nature="consentement", objet=f"diffusion.{liste}", document=en_vigueur[RGPD])
+            Acte(nature="consentement", objet=objet_de(liste), document=en_vigueur[RGPD])
             for liste, donne in consentements.items()
             if donne
         ),
