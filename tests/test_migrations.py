@@ -93,6 +93,15 @@ async def test_migrating_twice_or_at_once_is_migrating_once(vide: Settings) -> N
     assert await photographie(vide) == etat
 
 
+async def test_a_schema_newer_than_the_code_is_left_as_it_is(vide: Settings) -> None:
+    await migrer_base(vide)
+    connexion = await asyncpg.connect(vide.database_url)
+    await connexion.execute("update alembic_version set version_num = '9999'")
+    await migrer_base(vide)
+    assert await connexion.fetchval("select version_num from alembic_version") == "9999"
+    await connexion.close()
+
+
 async def test_with_accounts_in_it_what_they_are_and_accepted_survives_the_way_down_and_up(settings: Settings) -> None:
     async with Service(settings) as service:
         inscription = (await service.inscrire(une_demande(activer_par="sms"), cle="cle")).json()

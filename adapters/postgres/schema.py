@@ -58,7 +58,8 @@ def _a_jour(connexion: Connection, role: str | None) -> bool:
     """Nothing to do: alembic, a quarter of a second of imports, is not even loaded."""
     if not connexion.execute(text("select to_regclass('alembic_version') is not null")).scalar():
         return False
-    if _revision(connexion) != derniere_version():
+    # Newer: of the version that runs beside this one, or that this one replaces for a while.
+    if _revision(connexion) < derniere_version():
         return False
     droits = text("select has_table_privilege(:role, 'outbox', 'insert')")
     return role is None or bool(connexion.execute(droits, {"role": role}).scalar())
