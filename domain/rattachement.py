@@ -10,7 +10,7 @@ import msgspec
 from domain.erreurs import IdentiteDifferente, IdentiteInadaptee
 from domain.federation import Fournisseur, IdentiteAttachee, IdentiteRecue
 from domain.outils import Outils
-from domain.passage import prenoms, preremplir, tel_quel
+from domain.preremplissage import prenoms, preremplir, tel_quel
 from domain.profils import Citoyen, Profil
 from domain.titulaire import Provenance, Titulaire
 

@@ -7,7 +7,7 @@ down_revision = "0018"
 
 
 def upgrade() -> None:
-    # What `empreinte_pivot` (domain/passage.py) makes of the claims, which lie in the same row; null where one is missing.
+    # What `preremplissage.empreinte_pivot` makes of the claims, which lie in the same row; null where one is missing.
     op.execute(
         r"""
         update identites_federees

@@ -13,8 +13,9 @@ from domain.federation import IdentiteRecue
 from domain.inscription import DemandeInscription
 from domain.jetons import Trousseau
 from domain.outils import Outils
-from domain.passage import Passage, convient, empreinte_pivot, fautes_federees, preremplir, tels_quels
+from domain.passage import Passage
 from domain.ports import Coffre
+from domain.preremplissage import convient, empreinte_pivot, fautes_federees, preremplir, tels_quels
 from domain.profils import Profil
 from domain.rattachement import exiger_convenance
 from domain.transaction import Store, Transaction

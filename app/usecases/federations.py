@@ -57,10 +57,9 @@ from domain.passage import (
     ResultatInscription,
     ResultatRattachementRequis,
     ResultatSession,
-    empreinte_pivot,
-    preremplir,
 )
 from domain.ports import Coffre, Systeme
+from domain.preremplissage import empreinte_pivot, preremplir
 from domain.rattachement import exiger_convenance
 from domain.session import Ouverture, Porteur
 from domain.titulaire import exiger_ecriture, exiger_recent, exiger_titulaire

@@ -18,7 +18,8 @@ from domain.erreurs import (
 )
 from domain.federation import Fournisseur, IdentiteRecue
 from domain.outils import Outils
-from domain.passage import ECART_HORLOGES, Passage, ResultatRattachement, ResultatReauthentification, empreinte_pivot
+from domain.passage import ECART_HORLOGES, Passage, ResultatRattachement, ResultatReauthentification
+from domain.preremplissage import empreinte_pivot
 from domain.rattachement import certifier, encore_certifiees, exiger_convenance, exiger_meme_personne
 from domain.session import FRAICHEUR, Porteur
 from domain.titulaire import Titulaire, au_plus_jeune, exiger_ecriture, exiger_recent, exiger_titulaire

@@ -9,7 +9,7 @@ import pytest
 from msgspec import UNSET
 
 from domain.federation import Fournisseur, IdentiteRecue
-from domain.passage import preremplir
+from domain.preremplissage import preremplir
 from domain.profils import au_plus_tard
 from tests.builders import Corps, des_outils
 
