@@ -50,16 +50,18 @@ def certifier(titulaire: Titulaire, identite: IdentiteRecue, outils: Outils) -> 
     return msgspec.convert(apres, Citoyen), titulaire.provenances | certifies, changes
 
 
-def encore_certifiees(titulaire: Titulaire, restent: Iterable[IdentiteAttachee], outils: Outils) -> dict[str, Provenance]:
+def encore_certifiees(
+    profil: Profil, provenances: Mapping[str, Provenance], restent: Iterable[IdentiteAttachee], outils: Outils
+) -> dict[str, Provenance]:
     """What the identities left still vouch for; the other fields are declarations again, as presumed as ever."""
-    profil: dict[str, Any] = msgspec.to_builtins(titulaire.profil)
+    tenu: dict[str, Any] = msgspec.to_builtins(profil)
     dits = [(i.fournisseur, preremplir(i, outils)[0]) for i in restent]
 
     def certifie(nom: str, p: Provenance) -> bool:
-        return any(p.source == nomme and nom in champs and tel_quel(profil[nom], champs[nom]) for nomme, champs in dits)
+        return any(p.source == nomme and nom in champs and tel_quel(tenu[nom], champs[nom]) for nomme, champs in dits)
 
     return {
         nom: p if certifie(nom, p) else Provenance(presumee=p.presumee)
-        for nom, p in titulaire.provenances.items()
+        for nom, p in provenances.items()
         if p.presumee or certifie(nom, p)
     }

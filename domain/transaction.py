@@ -245,6 +245,10 @@ class Titulaires(Protocol):
         """The password's hash, and the epoch of the devices known with it."""
         ...
 
+    async def profil(self, compte_id: UUID) -> tuple[Profil, dict[str, Provenance]]:
+        """And where its fields come from, of an account held by `verrouiller`."""
+        ...
+
     async def mots_connus(self, compte_id: UUID) -> list[str]:
         """What an attacker knows of the person."""
         ...

@@ -105,23 +105,12 @@ _DETACHER = text(
     delete from identites_federees where compte_id = :compte and id = any(:identites)
     """
 )
-# A field that no identity left may vouch for is a declaration again.
 _EVINCER = text(
     """
     with abandonnes as (delete from passages where compte_id = :compte),
     depuis as (select min(verifie_le) as le from contacts where compte_id = :compte),
     detachees as (
       delete from identites_federees using depuis where compte_id = :compte and rattachee_le > le returning fournisseur
-    ), finies as (
-      select fournisseur from detachees
-      except select fournisseur from identites_federees, depuis where compte_id = :compte and rattachee_le <= le
-    ), liberes as (
-      update comptes
-         set provenances = (
-               select coalesce(jsonb_object_agg(champ, case when fournisseur is null then p else p - cast(:dits as text[]) end)
-                        filter (where fournisseur is null or p ? 'presumee'), '{}')
-                 from jsonb_each(provenances) e (champ, p) left join finies on fournisseur = p ->> 'source')
-       where id = :compte and exists (select from finies)
     )
     select distinct fournisseur from detachees order by fournisseur
     """
@@ -232,8 +221,7 @@ class PgPassages(Passages):
         await self._connexion.execute(_DETACHER, {"compte": compte_id, "identites": list(identites)})
 
     async def evincer(self, compte_id: UUID) -> list[Fournisseur]:
-        ordre = {"compte": compte_id, "dits": ["source", "verifie", "verrouille"]}
-        return list((await self._connexion.execute(_EVINCER, ordre)).scalars())
+        return list((await self._connexion.execute(_EVINCER, {"compte": compte_id})).scalars())
 
     async def noter_session(self, session_id: UUID, fournisseur: Fournisseur, jeton: bytes) -> None:
         await self._connexion.execute(_NOTER, {"session": session_id, "fournisseur": fournisseur, "jeton": jeton})

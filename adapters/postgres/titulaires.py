@@ -57,6 +57,7 @@ _TITULAIRE = text(TITULAIRE)
 _TENIR = text("select from comptes where id = :compte for no key update")
 _VERROUILLER = text("select id from comptes where id = :compte and etat = 'actif' for no key update")
 _EMPREINTE = text("select empreinte_mdp, epoque from comptes where id = :compte")
+_PROFIL = text("select profil, provenances from comptes where id = :compte")
 _CONNU = text(
     """
     select profil, identifiant, array(select valeur from contacts where compte_id = c.id) as contacts
@@ -152,6 +153,10 @@ class PgTitulaires(Titulaires):
     async def empreinte_mdp(self, compte_id: UUID) -> tuple[str | None, int]:
         ligne = (await self._connexion.execute(_EMPREINTE, {"compte": compte_id})).one()
         return ligne.empreinte_mdp, ligne.epoque
+
+    async def profil(self, compte_id: UUID) -> tuple[Profil, dict[str, Provenance]]:
+        ligne = (await self._connexion.execute(_PROFIL, {"compte": compte_id})).one()
+        return msgspec.convert(ligne.profil, Profil), msgspec.convert(ligne.provenances, dict[str, Provenance])
 
     async def mots_connus(self, compte_id: UUID) -> list[str]:
         ligne = (await self._connexion.execute(_CONNU, {"compte": compte_id})).one_or_none()

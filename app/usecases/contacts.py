@@ -113,7 +113,7 @@ class Contacts:
             await tx.titulaires.remplacer_contact(compte, _contact(jeton), depuis)
             await tx.registre.noter(compte, Activite(nature="contact_retabli", details=_details(jeton)))
             await tx.avis.avertir(compte, "contact_retabli", partout=True, sauf=jeton.destination)
-            await reprendre(tx, compte, depuis, None, "contact_retabli")
+            await reprendre(tx, compte, depuis, None, "contact_retabli", self._outils())
             # Nor does the erasure of the account go on: its way back went to an address of theirs.
             await tx.jetons.annuler(compte, ["annulation_effacement"])
             await tx.titulaires.annuler_effacement(compte)

@@ -84,7 +84,8 @@ class Rattachements:
                 raise DernierMoyenDeConnexion
             ids = [i.id for i in otees]
             await tx.passages.detacher(titulaire.id, ids)
-            await tx.passages.completer(titulaire.id, titulaire.profil, encore_certifiees(titulaire, restent, self._outils()))
+            provenances = encore_certifiees(titulaire.profil, titulaire.provenances, restent, self._outils())
+            await tx.passages.completer(titulaire.id, titulaire.profil, provenances)
             finies = await tx.sessions.terminer_ouvertes_par(titulaire.id, ids, "detachement")
             await annoncer_detachement(tx, titulaire.id, otees[0].fournisseur)
         return titulaire.session_id in finies

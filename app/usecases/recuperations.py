@@ -110,7 +110,7 @@ class Recuperations:
         details = {"canal": jeton.canal, "destination": masquer(jeton.canal, jeton.destination)}
         await tx.registre.noter(compte, Activite(nature="mot_de_passe_reinitialise", details=details))
         await tx.limites.rendre(self._regulateur.frein(compte, "", None), [])
-        return await reprendre(tx, compte, depuis, empreinte, "reinitialisation")
+        return await reprendre(tx, compte, depuis, empreinte, "reinitialisation", self._outils())
 
     async def _deja_choisi(self, jeton: Jeton, demande: ConfirmationRecuperation) -> int:
         """The answer was lost, or two fingers tapped: the epoch, for whoever presents the password that this proof has set.

@@ -12,10 +12,12 @@ from datetime import datetime
 from uuid import UUID
 
 from app.usecases.annonces import annoncer_detachement
+from domain.outils import Outils
+from domain.rattachement import encore_certifiees
 from domain.transaction import Transaction
 
 
-async def reprendre(tx: Transaction, compte: UUID, depuis: datetime, empreinte: str | None, motif: str) -> int:
+async def reprendre(tx: Transaction, compte: UUID, depuis: datetime, empreinte: str | None, motif: str, outils: Outils) -> int:
     """The epoch of the devices known from now on. `depuis`: since when the channel that takes it back is proven.
 
     `empreinte`: the new password's, None to disable it. Whom this demotes must have been told before.
@@ -25,6 +27,10 @@ async def reprendre(tx: Transaction, compte: UUID, depuis: datetime, empreinte: 
     await tx.jetons.annuler(compte, ["activation", "contact", "mot_de_passe"])
     await tx.jetons.annuler_retours(compte, depuis)
     await tx.titulaires.demettre(compte, depuis)
-    for fournisseur in await tx.passages.evincer(compte):
+    if evinces := await tx.passages.evincer(compte):
+        profil, provenances = await tx.titulaires.profil(compte)
+        restent = await tx.passages.identites(compte)
+        await tx.passages.completer(compte, profil, encore_certifiees(profil, provenances, restent, outils))
+    for fournisseur in evinces:
         await annoncer_detachement(tx, compte, fournisseur)
     return epoque

@@ -532,6 +532,18 @@ async def test_the_identity_of_the_sign_up_stays(federe: Service) -> None:
     assert moi["provenances"]["/profil/prenom"] == CERTIFIE
 
 
+async def test_what_only_an_identity_attached_since_said_is_a_declaration_again(
+    federe: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_d_etat_civil(monkeypatch, family_name="MARTIN")
+    await rattache(federe, await federe.adherer(email=EMAIL, identifiant="ines.dupont"), "changé")
+    await recuperer(federe)
+    moi = await federe.moi(await entre_par(federe))
+    assert moi["profil"]["nom_naissance"] == "MARTIN"
+    assert moi["provenances"]["/profil/nom_naissance"] == DECLARE
+    assert moi["provenances"]["/profil/date_naissance"] == CERTIFIE
+
+
 async def test_entering_by_an_identity_while_the_account_is_taken_back_opens_nothing(federe: Service) -> None:
     intrus = await federe.entre(une_demande())
     await rattache(federe, intrus)
