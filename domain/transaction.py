@@ -277,8 +277,8 @@ class Titulaires(Protocol):
         """Since when the destination of this proof is proven; None when it is no contact of the account any more."""
         ...
 
-    async def demettre(self, compte_id: UUID, depuis: datetime) -> None:
-        """The contacts proven after that instant, and less than `OPPOSITION` ago, count as proven no more."""
+    async def demettre(self, compte_id: UUID, depuis: datetime) -> list[tuple[Canal, str]]:
+        """The contacts proven after that instant, and less than `OPPOSITION` ago, count as proven no more: those."""
         ...
 
     async def prevoir_effacement(self, compte_id: UUID, delai: timedelta) -> datetime: ...

@@ -291,12 +291,16 @@ async def test_a_reset_by_mail_demotes_the_mobile_which_recovers_nothing_any_mor
     await les_deux_prouves(service)
     await service.recuperer("ines.dupont")
     await service.reinitialiser(NEUF, jeton=await service.lien(EMAIL, "mot-de-passe"))
-    moi = await service.moi(await service.connecte("ines.dupont", NEUF))
+    session = await service.connecte("ines.dupont", NEUF)
+    moi = await service.moi(session)
     assert {c["nature"]: c["verifie"] for c in moi["contacts"]} == {
         "email": True,
         "telephone_fixe": False,
         "telephone_mobile": False,
     }
+    lignes = (await service.appeler(session, "GET", "/v1/moi/activites")).json()["activites"]
+    demis = [ligne["details"] for ligne in lignes if ligne["nature"] == "contact_a_confirmer"]
+    assert demis == [{"canal": "sms", "destination": "+33 6 •• •• •• 78"}]
     avant = await preuves(service)
     await service.recuperer("ines.dupont", "sms")
     assert await preuves(service) == avant
