@@ -324,8 +324,8 @@ async def test_the_ledger_tells_the_language_of_the_text_and_not_the_account_s(s
 
 async def test_the_version_in_force_is_accepted_and_no_other(service: Service) -> None:
     session = await service.entre(une_demande())
-    demain = datetime.now(ZoneInfo("UTC")).date() + timedelta(days=1)
-    await publier(service, "2027-01", "Texte de demain.", demain)
+    await service.arreter_horloge(maintenant := datetime.now(UTC))
+    await publier(service, "2027-01", "Texte de demain.", maintenant.date() + timedelta(days=1))
     await publier(service, SUIVANTE, "Texte neuf.")
     chemin, actes = "/v1/moi/acceptations", await service.compter("actes_juridiques")
     for version in (VERSION, "2027-01", "x"):

@@ -455,7 +455,8 @@ async def test_the_feed_tells_a_whole_life_newest_first(service: Service) -> Non
         "mot_de_passe_reinitialise", "connexion", "deconnexion", "connexion", "effacement_demande", "effacement_annule",
         "connexion", "sessions_fermees", "connexion",
     ]  # fmt: skip
-    assert [ligne["fait_le"] for ligne in lignes] == sorted((ligne["fait_le"] for ligne in lignes), reverse=True)
+    instants = [datetime.fromisoformat(ligne["fait_le"]) for ligne in lignes]
+    assert instants == sorted(instants, reverse=True)
     # Destinations as one recognises one's own; nothing else of them, nor of any secret.
     contact = next(ligne for ligne in lignes if ligne["nature"] == "contact_change")
     assert contact["details"] == {"canal": "email", "destination": "n•••@exemple.fr"}
