@@ -84,6 +84,8 @@ async def test_a_refresh_gives_the_next_pair_of_the_same_session(service: Servic
 
 
 async def test_of_twenty_refreshes_of_one_token_at_once_all_get_the_same_child_which_refreshes_again(service: Service) -> None:
+    # Within the ten seconds of an answer given again, however slow the machine.
+    await a(service, 0)
     premiere = await ouvrir(service)
     reponses = await asyncio.gather(*(service.rafraichir(jeton(premiere)) for _ in range(20)))
     assert [r.status_code for r in reponses] == [200] * 20
