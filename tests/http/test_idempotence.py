@@ -152,12 +152,12 @@ async def test_a_key_that_a_crash_left_reserved_is_free_again_after_its_time(ser
 
 
 async def test_a_worker_slower_than_its_reservation_does_not_sign_up_beside_the_retry(service: Service) -> None:
-    verrou = service.sql.transaction()
-    await verrou.start()
-    # The first request stops in its transaction, behind this lock, until another has taken its key.
-    await service.sql.execute("lock table contacts in exclusive mode")
-    lente = asyncio.create_task(service.inscrire(une_demande(), cle=CLE))
     async with Service(service.settings) as autre:
+        verrou = service.sql.transaction()
+        await verrou.start()
+        # The first request stops in its transaction, behind this lock, until another has taken its key.
+        await service.sql.execute("lock table contacts in exclusive mode")
+        lente = asyncio.create_task(service.inscrire(une_demande(), cle=CLE))
         while not await autre.compter("idempotence"):
             pass
         await autre.sql.execute("update idempotence set prise = gen_random_uuid()")
