@@ -46,10 +46,22 @@ class SystemeDecale(RealSystem):
 
 
 class Service:
-    """With `simulateur`, the simulated identity providers too, by the same clock, across a network that a test may cut."""
+    """With `simulateur`, the simulated identity providers too, by the same clock, across a network that a test may cut.
 
-    def __init__(self, settings: Settings, *, adresse: str = "192.0.2.10", passes: int = 1, simulateur: bool = False) -> None:
-        self.settings, self._adresse, self._passes, self._simule = settings, adresse, passes, simulateur
+    `delai`: seconds that a call to them may take; a machine that stops for a moment is not one of them that falls silent.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        adresse: str = "192.0.2.10",
+        passes: int = 1,
+        simulateur: bool = False,
+        delai: float | None = 60,
+    ) -> None:
+        self.settings, self._adresse, self._passes = settings, adresse, passes
+        self._simule, self._delai = simulateur, delai
         self._avance = timedelta()
         self._systeme = SystemeDecale()
         self._pile = AsyncExitStack()
@@ -58,7 +70,7 @@ class Service:
         # The smallest argon2 there is: what is tested here is not the hash.
         hacheur = PasslibHasher(threads=2, memoire=8, passes=self._passes)
         self.reseau = Reseau(simuler(self.settings, self._systeme.instant) if self._simule else None)
-        ouvrir = partial(facade, self.settings, systeme=self._systeme, hacheur=hacheur, reseau=self.reseau)
+        ouvrir = partial(facade, self.settings, systeme=self._systeme, hacheur=hacheur, reseau=self.reseau, delai=self._delai)
         app = await self._pile.enter_async_context(_application(forme(self.settings), ouvrir))
         transport = httpx.ASGITransport(app=Bordure(app), client=(self._adresse, 40000), raise_app_exceptions=False)  # type: ignore[arg-type]
         self.http = await self._pile.enter_async_context(

@@ -135,18 +135,19 @@ async def test_a_provider_that_is_away_is_told_at_once_and_everything_else_goes_
     assert (await federe.passer())["type"] == "inscription"
 
 
-async def test_a_provider_that_falls_silent_delays_only_those_who_come_back_from_it(federe: Service) -> None:
-    session = await federe.entre(une_demande())
-    rappel = await federe.chez_le_fournisseur()
-    await federe.reseau.casser(lenteur=60)
-    retour = asyncio.create_task(federe.revenir(rappel))
-    await federe.connecte("ines.dupont", MOT_DE_PASSE)
-    await federe.moi(session)
-    # What it publishes is known already: leaving goes on.
-    assert (await federe.autoriser()).status_code == 201
-    assert not retour.done()
-    async with asyncio.timeout(30):
-        assert await retour == {"erreur": "indisponible"}
+async def test_a_provider_that_falls_silent_delays_only_those_who_come_back_from_it(settings: Settings) -> None:
+    async with Service(settings, simulateur=True, delai=None) as service:
+        session = await service.entre(une_demande())
+        rappel = await service.chez_le_fournisseur()
+        await service.reseau.casser(lenteur=60)
+        retour = asyncio.create_task(service.revenir(rappel))
+        await service.connecte("ines.dupont", MOT_DE_PASSE)
+        await service.moi(session)
+        # What it publishes is known already: leaving goes on.
+        assert (await service.autoriser()).status_code == 201
+        assert not retour.done()
+        async with asyncio.timeout(30):
+            assert await retour == {"erreur": "indisponible"}
 
 
 async def test_what_a_provider_publishes_is_asked_once_an_hour(federe: Service) -> None:
