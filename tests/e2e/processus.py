@@ -39,9 +39,11 @@ def attendre(condition: Callable[[], T], delai: float = PATIENCE, pas: float = 0
 
 @contextmanager
 def dossier_jetable(parent: Path | None = None) -> Iterator[Path]:
-    """A folder the embedded server may live in, in memory where the machine offers it."""
+    """A folder the embedded server may live in, in memory where the machine offers enough of it."""
     memoire = Path("/dev/shm")
-    chemin = Path(tempfile.mkdtemp(prefix="comptoir-e2e-", dir=parent or (memoire if memoire.is_dir() else None)))
+    # Of all the tests together, the server's journal alone takes one.
+    assez = memoire.is_dir() and shutil.disk_usage(memoire).free > 2 * 2**30
+    chemin = Path(tempfile.mkdtemp(prefix="comptoir-", dir=parent or (memoire if assez else None)))
     # The database server runs as another user when the tests run as root.
     chemin.chmod(0o755)
     try:
@@ -75,8 +77,12 @@ class Comptoir:
 
     def __enter__(self) -> Self:
         self.lancer()
-        if self.commande == "serve":
-            attendre(self.pret)
+        try:
+            if self.commande == "serve":
+                attendre(self.pret)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: Any) -> None:
