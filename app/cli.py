@@ -30,8 +30,8 @@ from domain.erreurs import Indisponible
 _CONNEXIONS = 4096
 # Files, database connections and the rest.
 _AUTRES_DESCRIPTEURS = 128
-# Seconds a process gets to answer what it has begun.
-_ARRET = 15
+# Seconds a process gets to answer what it has begun, and the simulated providers to begin.
+_ARRET, _DEPART = 15, 60
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -180,7 +180,7 @@ def _simulateur_a_cote(settings: Settings) -> Iterator[Callable[[], None]]:
 
 def _attendre(processus: subprocess.Popen[bytes], port: int) -> None:
     """Until it answers there; not for ever, and not if it ended: the service is worth trying without it."""
-    fin = time.monotonic() + _ARRET
+    fin = time.monotonic() + _DEPART
     while processus.poll() is None and time.monotonic() < fin:
         liaison = http.client.HTTPConnection("localhost", port, timeout=1)
         with closing(liaison), suppress(OSError, http.client.HTTPException):

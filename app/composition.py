@@ -236,7 +236,8 @@ async def ausculter(settings: Settings) -> None:
     engine = moteur(_url(settings), 1)
     sante = PgSante(engine, separee=settings.production)
     try:
-        await sante.prete()
+        # Not as a probe does: whoever starts has the time, and a slow answer is no right to the ledger.
+        await sante.regarder()
         if sante.proprietaire:
             raise ConfigurationInvalide([ROLE_PROPRIETAIRE])
     finally:

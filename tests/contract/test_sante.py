@@ -9,12 +9,14 @@ from contextlib import suppress
 
 import asyncpg
 import pytest
+from msgspec import structs
 
 from adapters.postgres import schema
 from adapters.postgres.pannes import ETAT
 from adapters.postgres.schema import PgSante, derniere_version
 from adapters.postgres.store import moteur
-from app.settings import Settings
+from app.composition import ausculter
+from app.settings import ConfigurationInvalide, Settings
 from tests.recueil import Recueil
 
 
@@ -64,3 +66,12 @@ async def test_a_database_that_does_not_answer_keeps_no_probe_waiting_and_they_s
         while not await sante.prete():
             with suppress(TimeoutError):
                 await asyncio.sleep(0)
+
+
+async def test_whoever_starts_as_the_owner_is_told_so_however_slow_the_database(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "_SONDE", 0)
+    proprietaire = structs.replace(settings, env="production", database_url=settings.database_owner_url)
+    with pytest.raises(ConfigurationInvalide):
+        await ausculter(proprietaire)
