@@ -37,6 +37,12 @@ class Compteur:
         return list(await asyncio.gather(*(self.depenser(*limites) for _ in range(fois))))
 
 
+@pytest.fixture(autouse=True)
+def arretee(horloge: Horloge) -> Horloge:
+    """Else an hour would end in the middle of a test, now and then."""
+    return horloge
+
+
 @pytest.fixture
 async def compteur(settings: Settings) -> AsyncIterator[Compteur]:
     assert settings.database_url
@@ -155,15 +161,17 @@ async def test_the_live_checks_count_exactly_too(settings: Settings) -> None:
             assert [r for r in rendus if not isinstance(r, TropDeDemandes)] in ([True] * 5, [["ines.dupont"]] * 5)
 
 
-async def test_spent_limits_are_swept_once_past(service: Service, compteur: Compteur, settings: Settings) -> None:
+async def test_spent_limits_are_swept_once_past(
+    service: Service, compteur: Compteur, settings: Settings, horloge: Horloge
+) -> None:
     assert settings.database_url
     engine = moteur(settings.database_url, 1)
     conservation = PgConservation(engine)
     await compteur.depenser(limite(A, (1, 60)), limite(B, (3, 86_400)))
-    await service.avancer(timedelta(hours=2))
+    await horloge.avancer(timedelta(hours=2))
     await conservation.appliquer()
     assert await service.compter("limites") == 1
-    await service.avancer(timedelta(hours=24))
+    await horloge.avancer(timedelta(hours=24))
     await conservation.appliquer()
     await conservation.appliquer()
     assert await service.compter("limites") == 0
