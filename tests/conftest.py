@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from adapters.embedded_postgres import EmbeddedPostgres
@@ -18,6 +19,10 @@ from app.settings import Settings
 from tests.e2e.processus import dossier_jetable
 from tests.recueil import Recueil
 from tests.service import Service
+
+# On top of the profile in force. Examples are judged by what they give, not by how long a busy machine takes over one.
+hypothesis.settings.register_profile("essais", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("essais")
 
 _numeros = count()
 _CLES = "essai:" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
