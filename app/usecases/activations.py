@@ -165,7 +165,9 @@ class Activations:
             return active
 
     async def _renvoyer(self, tx: Transaction, ouverte: ActivationOuverte, client: str) -> None:
-        attendre = await tx.limites.depenser(self._regulateur.envoi(ouverte.jeton, client))
+        # One that was held back has not been counted among the codes of the account yet.
+        limites = self._regulateur.envoi if ouverte.envois else self._regulateur.ouverture
+        attendre = await tx.limites.depenser(limites(ouverte.jeton, client))
         if attendre is not None:
             raise TropDeDemandes(attendre)
         await tx.jetons.renvoyer(ouverte.jeton.id, DELAI_RENVOI)
