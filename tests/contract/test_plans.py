@@ -7,10 +7,12 @@ from typing import Any
 import asyncpg
 from sqlalchemy import TextClause, text
 
+from adapters.postgres.conservation import _REGLES
 from adapters.postgres.file_messages import _LOUER
 from adapters.postgres.recuperations import _PRENDRE
 from adapters.postgres.store import PgStore
-from tests.contract.lignes import un_actif
+from tests.contract.lignes import INSTANT, T0, Horloge, un_actif
+from tests.contract.test_conservation import REGLES, mettre
 from tests.contract.test_juridique import lus_dans
 
 LIGNES = 3000
@@ -21,6 +23,18 @@ async def lus(store: PgStore, ordre: TextClause, table: str, **valeurs: Any) -> 
     async with store._seules.connect() as connexion:
         [[plan]] = await connexion.execute(text(f"explain (analyze, format json) {ordre.text}"), valeurs)
     return lus_dans(plan[0]["Plan"], table)
+
+
+async def test_a_rule_of_retention_goes_through_what_has_had_its_time_and_nothing_else(
+    store: PgStore, proprietaire: asyncpg.Connection, horloge: Horloge
+) -> None:
+    compte = await un_actif(proprietaire)
+    for nom in REGLES:
+        await mettre(proprietaire, nom, compte, LIGNES)
+    await proprietaire.execute("analyze")
+    for regle in _REGLES:
+        for ordre in (regle.lot, regle.compte):
+            assert await lus(store, ordre, regle.table, maintenant=T0 - INSTANT) == 0, regle.nom
 
 
 async def test_a_lane_does_not_go_through_what_is_not_due(store: PgStore, proprietaire: asyncpg.Connection) -> None:
