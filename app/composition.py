@@ -244,8 +244,8 @@ async def ausculter(settings: Settings) -> None:
         await engine.dispose()
 
 
-async def conserver(settings: Settings, *, simuler: bool) -> Mapping[str, int]:
-    """The retention rules, once: how many rows each of them concerned."""
+async def conserver(settings: Settings, *, simuler: bool) -> Mapping[str, int | Exception]:
+    """The retention rules, once: how many rows each of them concerned, or what it failed of."""
     engine = moteur(_url(settings), 1)
     try:
         return await PgConservation(engine).appliquer(simuler=simuler)

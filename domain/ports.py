@@ -202,8 +202,9 @@ class FileMessages(Protocol):
 
 
 class Conservation(Protocol):
-    async def appliquer(self, *, simuler: bool = False) -> Mapping[str, int]:
-        """Deletes, erases or warns of what has had its time (R34): how many rows, by rule. Idempotent, safe to interrupt.
+    async def appliquer(self, *, simuler: bool = False) -> Mapping[str, int | Exception]:
+        """Deletes, erases or warns of what has had its time (R34): how many rows, by rule, or what it failed of, which keeps
+        none of the others from being applied. Idempotent, safe to interrupt.
 
         `simuler`: counts, and changes nothing.
         """

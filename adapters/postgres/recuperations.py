@@ -33,7 +33,7 @@ _DEPOSER = """
 _PRENDRE = text(
     """
     delete from recuperations where id = (
-      select id from recuperations where a_partir_de <= horloge() order by a_partir_de limit 1 for update skip locked)
+      select id from recuperations where a_partir_de <= (select horloge()) order by a_partir_de limit 1 for update skip locked)
     returning id, objet, saisie, canal, client
     """
 )

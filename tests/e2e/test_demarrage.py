@@ -187,13 +187,30 @@ def test_a_database_that_refuses_is_told_for_what_it_is(acces: dict[str, str], v
         ("migrate", {"database_url": inconnu}, ["the database refuses", "InvalidAuthorizationSpecificationError", "inconnu"]),
         ("migrate", {"database_url": application}, ["InsufficientPrivilegeError", "COMPTOIR_DATABASE_OWNER_URL"]),
         ("migrate", {"database_url": inconnu, "database_owner_url": proprietaire}, ["UndefinedObjectError", "role"]),
-        ("retention", {"database_url": sans_schema}, ["UndefinedTableError", "has `comptoir migrate` been run?"]),
+        ("retention", {"database_url": sans_schema}, ["UndefinedFunctionError", "has `comptoir migrate` been run?"]),
     ):
         fini = executer(commande, env=environnement(vide, port=port_libre(), **reglages))
         assert (fini.returncode, fini.stdout) == (1, ""), fini.stderr
         [ligne] = fini.stderr.splitlines()
         assert ligne.startswith("comptoir: the database refuses: ")
         assert all(attendu in ligne for attendu in attendus), ligne
+
+
+async def test_a_rule_of_retention_that_failed_is_told_and_the_others_are_applied(acces: dict[str, str], vide: Path) -> None:
+    proprietaire = await asyncpg.connect(acces["database_owner_url"])
+    await proprietaire.execute("insert into limites (cle, expire_le) values ('', horloge())")
+    await proprietaire.execute("revoke delete on limites from comptoir")
+    try:
+        fini = executer("retention", env=environnement(vide, **acces))
+    finally:
+        await proprietaire.execute("grant delete on limites to comptoir")
+        await proprietaire.close()
+    assert fini.returncode == 1
+    faits = dict(ligne.split() for ligne in fini.stdout.splitlines())
+    assert {regle for regle, fait in faits.items() if fait != "0"} == {"limites_perimees"}
+    assert faits["limites_perimees"] == "failed"
+    [ligne] = fini.stderr.splitlines()
+    assert ligne.startswith("comptoir: limites_perimees: InsufficientPrivilegeError permission denied"), ligne
 
 
 def test_production_starts_without_its_database_and_the_log_says_once_what_is_the_matter(vide: Path) -> None:

@@ -376,7 +376,7 @@ async def test_the_job_says_what_it_would_do_does_it_once_and_twice_is_as_good(s
     for _ in range(2):
         assert (await conserver(service.settings, simuler=True))["effacements_echus"] == 1
     faits = await asyncio.gather(*(conserver(service.settings, simuler=False) for _ in range(3)))
-    assert sum(f["effacements_echus"] for f in faits) == 1
+    assert sorted(str(f["effacements_echus"]) for f in faits) == ["0", "0", "1"]
     assert (await conserver(service.settings, simuler=False))["effacements_echus"] == 0
     assert await service.sql.fetchval("select count(*) from comptes where etat = 'efface'") == 1
 

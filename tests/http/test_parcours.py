@@ -336,6 +336,18 @@ async def test_a_sign_up_not_activated_in_seven_days_is_gone(service: Service) -
         assert refus(reponse) == (410, "inscription_expiree")
 
 
+async def test_a_proof_asked_for_at_the_last_minute_does_not_outlive_its_sign_up(service: Service) -> None:
+    inscription = await service.inscrit(une_demande())
+    await service.avancer(timedelta(days=7, minutes=-5))
+    activation = (await service.demander(inscription, "email")).json()
+    code, lien = await service.code(EMAIL), await service.lien(EMAIL)
+    await service.avancer(timedelta(minutes=6))
+    for reponse in (await service.essayer(inscription, activation, code), await service.lire(inscription)):
+        assert refus(reponse) == (410, "inscription_expiree")
+    assert refus(await service.suivre(lien)) == (410, "lien_expire")
+    assert await service.sql.fetchval("select etat from comptes") == "en_attente"
+
+
 async def test_a_server_key_is_replaced_without_breaking_what_was_given_out_under_the_former(settings: Settings) -> None:
     ancienne = settings.secret_keys
     neuve = "neuve:" + b64encode(bytes(range(32))).decode()

@@ -59,3 +59,25 @@ async def test_a_lane_that_meets_a_fault_goes_on_with_the_messages_that_come_aft
     finally:
         travail.cancel()
         await asyncio.gather(travail, return_exceptions=True)
+
+
+async def test_a_rule_of_retention_that_fails_is_named_in_the_log_and_keeps_no_other_from_its_work(
+    service: Service, recueil: Recueil
+) -> None:
+    await service.sql.execute("create function casser() returns trigger language plpgsql as $$ begin raise 'non'; end $$")
+    await service.sql.execute("create trigger casser before delete on jetons for each statement execute function casser()")
+    await service.sql.execute("insert into limites (cle, expire_le) values ('', horloge())")
+    travail = asyncio.ensure_future(service.distribution.servir())
+    try:
+        async with asyncio.timeout(10):
+            while not any("conservation" in ligne for ligne in recueil.lignes):  # noqa: ASYNC110  (the log is read)
+                await asyncio.sleep(0.05)
+    finally:
+        travail.cancel()
+        await asyncio.gather(travail, return_exceptions=True)
+    [dit] = [e for e in map(json.loads, recueil.lignes) if e["source"] == "comptoir.distribution"]
+    assert (dit["niveau"], dit["message"], dit["regle"]) == (
+        "WARNING", "règle de conservation en échec", "preuves_perimees",
+    )  # fmt: skip
+    assert "RaiseError" in dit["exc_info"]
+    assert await service.compter("limites") == 0
