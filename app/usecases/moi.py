@@ -21,7 +21,6 @@ from domain.erreurs import (
     ErreurChamp,
     IdentifiantIndisponible,
     MotDePasseIncorrect,
-    Refus,
     TropDeDemandes,
     VersionPerimee,
 )
@@ -39,7 +38,7 @@ from domain.modification import (
 )
 from domain.moi import MoiVue, etiquette, vue
 from domain.outils import Outils
-from domain.ports import Dossier, Hacheur
+from domain.ports import Disponibilites, Dossier, Hacheur
 from domain.profils import Profil
 from domain.session import Porteur
 from domain.titulaire import Titulaire, au_plus_jeune, exiger_ecriture, exiger_recent, exiger_titulaire
@@ -55,6 +54,7 @@ class Moi:
         *,
         store: Store,
         dossier: Dossier,
+        disponibilites: Disponibilites,
         hacheur: Hacheur,
         sessions: Sessions,
         identifiants: Identifiants,
@@ -63,9 +63,9 @@ class Moi:
         outils: Callable[[], Outils],
         titres: Titres,
     ) -> None:
-        self._store, self._dossier, self._hacheur, self._sessions = store, dossier, hacheur, sessions
-        self._identifiants, self._consentements, self._regulateur = identifiants, consentements, regulateur
-        self._outils, self._titres = outils, titres
+        self._store, self._dossier, self._disponibilites, self._hacheur = store, dossier, disponibilites, hacheur
+        self._sessions, self._identifiants, self._consentements = sessions, identifiants, consentements
+        self._regulateur, self._outils, self._titres = regulateur, outils, titres
 
     async def lire(self, porteur: Porteur) -> MoiVue:
         return vue(exiger_titulaire(await self._dossier.titulaire(porteur)))
@@ -154,39 +154,32 @@ class Moi:
         """The former one goes into quarantine. Refusals: `IdentifiantIndisponible`, `MotDePasseIncorrect`, `MotDePasseAbsent`,
         `ReauthentificationRequise`, `TropDeDemandes`.
         """
-        exiger_ecriture(await self._dossier.titulaire(porteur))
-        if demande.mot_de_passe is not None:
+        titulaire = exiger_ecriture(await self._dossier.titulaire(porteur))
+        if demande.mot_de_passe is None:
+            exiger_recent(titulaire)
+        else:
             await self._sessions.verifier(porteur, demande.mot_de_passe)
-        async with self._store.transaction() as tx:
-            titulaire = exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
-            if demande.mot_de_passe is None:
-                exiger_recent(titulaire)
-            refus = await self._renommer(tx, titulaire, demande.identifiant)
-        if isinstance(refus, IdentifiantIndisponible):
-            raise await self._conflit(demande.identifiant, appel)
-        if refus:
-            raise refus
+        if demande.identifiant != titulaire.identifiant:
+            # Whatever the answer, it tells as much of a name as a sign-up: counted with them before anybody looks.
+            await self._disponibilites.compter(self._regulateur.inscription(appel.client))
+        try:
+            async with self._store.transaction() as tx:
+                tenu = exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+                await self._renommer(tx, tenu, demande.identifiant)
+        except IdentifiantIndisponible:
+            raise IdentifiantIndisponible(await self._identifiants.suggestions(demande.identifiant)) from None
         return IdentifiantVue(identifiant=demande.identifiant)
 
-    async def _renommer(self, tx: Transaction, titulaire: Titulaire, identifiant: str) -> Refus | None:
+    async def _renommer(self, tx: Transaction, titulaire: Titulaire, identifiant: str) -> None:
+        """Refusals leave the transaction, and undo the change with it."""
         if identifiant == titulaire.identifiant:
-            return None
+            return
         if not await tx.titulaires.renommer(titulaire.id, identifiant, QUARANTAINE):
-            return IdentifiantIndisponible()
+            raise IdentifiantIndisponible
         if (attendre := await tx.limites.depenser(self._regulateur.action("identifiant", titulaire.id))) is not None:
-            # Leaves the transaction, and undoes the change with it.
             raise TropDeDemandes(attendre)
         await tx.registre.noter(titulaire.id, Activite(nature="identifiant_change"))
         await tx.avis.avertir(titulaire.id, "identifiant_change")
-        return None
-
-    async def _conflit(self, pris: str, appel: Appel) -> Exception:
-        """It tells as much as a sign-up, and is counted with them."""
-        async with self._store.transaction() as tx:
-            attendre = await tx.limites.depenser(self._regulateur.inscription(appel.client))
-        if attendre is not None:
-            return TropDeDemandes(attendre)
-        return IdentifiantIndisponible(await self._identifiants.suggestions(pris))
 
     async def fil(self, porteur: Porteur, apres: str | None, limite: int, langue: Langue) -> Fil:
         """Refusal: `ReferenceMalformee`, for an `apres` that is none of ours."""
