@@ -62,6 +62,12 @@ class PgConnexions(Connexions):
         if frein is not None or limites:
             await self._lectures.lignes(_RENDRE, frein, [limite.cle for limite in limites])
 
+    async def annuler(self, frein: bytes | None, limites: Sequence[Limite]) -> None:
+        # The account's count is one like the others here: its last instant goes, and not the whole of it.
+        cles = [*([] if frein is None else [frein]), *(limite.cle for limite in limites)]
+        if cles:
+            await self._lectures.lignes(_RENDRE, None, cles)
+
     async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionNeuve | None:
         ordre = ordre_ouvrir(session, rehachee)
         ligne = await self._lectures.ligne(_OUVRIR, *(ordre[nom] for nom in _NOMS))

@@ -20,6 +20,7 @@ from domain.erreurs import (
     MotDePasseAbsent,
     MotDePasseIncorrect,
     PasEncoreActif,
+    Sature,
     SessionDejaRemise,
     SessionFinie,
     SessionInconnue,
@@ -29,7 +30,7 @@ from domain.formulaire import ValeurInvalide
 from domain.jetons import Trousseau, empreinte_rafraichissement
 from domain.limites import Limite, Regulateur
 from domain.outils import Formats
-from domain.ports import Connexions, Dossier, Hacheur, JetonsAcces, Systeme
+from domain.ports import Connexions, Dossier, Hacheur, JetonsAcces, Systeme, Verification
 from domain.session import (
     DUREE_ACCES,
     FRAICHEUR,
@@ -84,7 +85,10 @@ class Sessions:
         # Counted before anybody compares: however many try at once, only so many are judged.
         permis = await self._connexions.tenter(essai.frein, essai.limites)
         candidat = essai.candidat if permis else None
-        verification = await self._hacheur.verifier(demande.mot_de_passe, candidat.empreinte_mdp if candidat else None)
+        # Held back, it was not counted on the account.
+        frein = essai.frein if permis else None
+        empreinte = candidat.empreinte_mdp if candidat else None
+        verification = await self._juger(demande.mot_de_passe, empreinte, frein, essai.limites)
         if candidat is None or not verification.juste or candidat.etat in ("suspendu", "efface") or candidat.expire:
             sujet = self._trousseau.sujet(essai.candidat.id) if essai.candidat else None
             consigner("connexion_refusee" if permis else "connexion_freinee", sujet=sujet)
@@ -236,13 +240,23 @@ class Sessions:
             attendre = await tx.limites.attente(frein) if frein and not await tx.limites.freiner(frein) else None
         if attendre is not None:
             raise TropDeDemandes(attendre)
-        verification = await self._hacheur.verifier(mot_de_passe, empreinte)
+        verification = await self._juger(mot_de_passe, empreinte, frein, [])
         if not verification.juste:
             consigner("mot_de_passe_refuse", sujet=self._trousseau.sujet(porteur.compte_id))
             raise MotDePasseIncorrect
         async with self._store.transaction() as tx:
             await tx.limites.rendre(frein, [])
         return empreinte
+
+    async def _juger(
+        self, mot_de_passe: str, empreinte: str | None, frein: bytes | None, limites: list[Limite]
+    ) -> Verification:
+        """What is refused for want of room is no failure: it is counted no more. Refusal: `Sature`."""
+        try:
+            return await self._hacheur.verifier(mot_de_passe, empreinte)
+        except Sature:
+            await self._connexions.annuler(frein, limites)
+            raise
 
     async def _essai(self, demande: DemandeSession, client: str) -> _Essai:
         saisie, candidat = await self._chercher(demande.identifiant)

@@ -310,6 +310,10 @@ async def test_the_current_password_is_not_guessed_from_a_session_and_nobody_els
     service = service_limite
     session = await service.entre(une_demande())
     ailleurs = await service.connecte("ines.dupont", MOT_DE_PASSE)
+    # What nobody judged is not counted.
+    with service.sature():
+        for _ in range(6):
+            assert refus(await changer_mot_de_passe(service, session, MOT_DE_PASSE, NEUF)) == (503, "service_sature")
     # Counted together, whichever call asks for it.
     for n, methode, chemin, corps in (
         (1, "PUT", "/v1/moi/mot-de-passe", {"mot_de_passe_actuel": "faux", "mot_de_passe": NEUF}),
