@@ -16,7 +16,6 @@ from domain import identifiant, mot_de_passe
 from domain.activation import REPRISE_PREUVE, Canal, Jeton, masquer
 from domain.activite import Activite
 from domain.erreurs import ChampsInvalides, CodeExpire, LienExpire, LienInvalide, RecuperationRefusee, Sature
-from domain.formulaire import ValeurInvalide
 from domain.jetons import Trousseau
 from domain.limites import Limite, Regulateur
 from domain.outils import Formats, Outils
@@ -59,7 +58,8 @@ class Recuperations:
         self._systeme, self._trousseau, self._outils = systeme, trousseau, outils
 
     async def mot_de_passe(self, demande: DemandeRecuperation, appel: Appel) -> RecuperationDemandee:
-        return await self._deposer("mot_de_passe", self._canonique(demande.identifiant), demande.canal, appel)
+        saisie = identifiant.designation(demande.identifiant, self._formats)
+        return await self._deposer("mot_de_passe", saisie, demande.canal, appel)
 
     async def identifiant(self, demande: DemandeIdentifiantOublie, appel: Appel) -> IdentifiantOublieDemande:
         await self._deposer("identifiant", demande.email.lower(), None, appel)
@@ -169,14 +169,6 @@ class Recuperations:
                 async with self._store.transaction() as tx:
                     await reservation.garder(tx.reponses, 202, reponse, None)
             return reponse
-
-    def _canonique(self, saisie: str) -> str:
-        if "@" not in saisie:
-            return identifiant.replier(saisie)
-        try:
-            return self._formats.email(saisie).lower()
-        except ValeurInvalide:
-            return ""
 
     def _juger(self, texte: str, connus: list[str]) -> None:
         fautes = mot_de_passe.fautes(texte, connus, self._outils().estimateur)
