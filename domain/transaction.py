@@ -200,6 +200,8 @@ class Sessions(Protocol):
     async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionNeuve | None:
         """Opens it and notes it in the feed; None, and nothing written, when the account is not active, is leaving, or its
         password has changed since it was compared. `rehachee`: replaces the hash that was verified.
+
+        Beyond `SESSIONS_PAR_COMPTE` live ones, those used least recently end.
         """
         ...
 
