@@ -145,6 +145,10 @@ class Limites(Protocol):
         """Spends one unit of each, or none of any: None, or the seconds after which all would be granted."""
         ...
 
+    async def exiger(self, limites: Sequence[Limite]) -> None:
+        """The same, or `TropDeDemandes`, which undoes the transaction that it leaves."""
+        ...
+
     async def freiner(self, frein: bytes) -> bool:
         """Counts a failure before anybody compares; False when this try must wait (G-01)."""
         ...

@@ -9,9 +9,8 @@ import asyncpg
 import msgspec
 
 from adapters.postgres.lectures import Lectures, positionnel
-from adapters.postgres.limites import colonnes
+from adapters.postgres.limites import colonnes, exiger
 from adapters.postgres.sessions import OUVRIR, ordre_ouvrir
-from domain.erreurs import TropDeDemandes
 from domain.limites import Limite
 from domain.ports import Connexions
 from domain.session import LONGUE, Candidat, SessionNeuve, SessionOuverte
@@ -54,8 +53,7 @@ class PgConnexions(Connexions):
         if frein is None and not limites:
             return True
         [(permis, attendre)] = await self._lectures.lignes(_TENTER, frein, *colonnes(limites))
-        if attendre is not None:
-            raise TropDeDemandes(attendre)
+        exiger(attendre)
         return bool(permis)
 
     async def rendre(self, frein: bytes | None, limites: Sequence[Limite]) -> None:

@@ -21,7 +21,6 @@ from domain.erreurs import (
     ErreurChamp,
     IdentifiantIndisponible,
     MotDePasseIncorrect,
-    TropDeDemandes,
     VersionPerimee,
 )
 from domain.export import QUARANTAINE
@@ -86,8 +85,7 @@ class Moi:
             champs = modifies(titulaire, profil, langue, fixe)
             if not champs:
                 return vue(titulaire)
-            if (attendre := await tx.limites.depenser(self._regulateur.action("profil", titulaire.id))) is not None:
-                raise TropDeDemandes(attendre)
+            await tx.limites.exiger(self._regulateur.action("profil", titulaire.id))
             provenances = restantes(titulaire, profil)
             await tx.titulaires.modifier(porteur.compte_id, profil, provenances, langue, fixe)
             await self._consentements.ajuster_a_l_age(tx, porteur.compte_id, au_plus_jeune(profil, provenances), appel)
@@ -133,9 +131,7 @@ class Moi:
                 exiger_recent(tenu)
             if (await tx.titulaires.empreinte_mdp(porteur.compte_id))[0] != verifiee:
                 raise MotDePasseIncorrect
-            attendre = await tx.limites.depenser(self._regulateur.action("mot_de_passe", porteur.compte_id))
-            if attendre is not None:
-                raise TropDeDemandes(attendre)
+            await tx.limites.exiger(self._regulateur.action("mot_de_passe", porteur.compte_id))
             await tx.titulaires.changer_mot_de_passe(porteur.compte_id, neuve)
             await tx.sessions.terminer_toutes(porteur.compte_id, "mot_de_passe", sauf=porteur.session_id)
             await tx.jetons.annuler(porteur.compte_id, ["contact", "mot_de_passe"])
@@ -176,8 +172,7 @@ class Moi:
             return
         if not await tx.titulaires.renommer(titulaire.id, identifiant, QUARANTAINE):
             raise IdentifiantIndisponible
-        if (attendre := await tx.limites.depenser(self._regulateur.action("identifiant", titulaire.id))) is not None:
-            raise TropDeDemandes(attendre)
+        await tx.limites.exiger(self._regulateur.action("identifiant", titulaire.id))
         await tx.registre.noter(titulaire.id, Activite(nature="identifiant_change"))
         await tx.avis.avertir(titulaire.id, "identifiant_change")
 
