@@ -147,6 +147,10 @@ class Connexions(Protocol):
         """Forgets the failures, and gives the attempt's own unit back. A crash may lose it: nobody waits for the disk."""
         ...
 
+    async def annuler(self, frein: bytes | None, limites: Sequence[Limite]) -> None:
+        """An attempt that nobody judged: takes its own unit back everywhere, the failures stay."""
+        ...
+
     async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionNeuve | None:
         """As `Sessions.ouvrir`, by itself."""
         ...

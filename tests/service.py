@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import date, datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -68,7 +68,7 @@ class Service:
 
     async def __aenter__(self) -> Self:
         # The smallest argon2 there is: what is tested here is not the hash.
-        hacheur = PasslibHasher(threads=2, memoire=8, passes=self._passes)
+        hacheur = self._hacheur = PasslibHasher(threads=2, memoire=8, passes=self._passes)
         self.reseau = Reseau(simuler(self.settings, self._systeme.instant) if self._simule else None)
         ouvrir = partial(facade, self.settings, systeme=self._systeme, hacheur=hacheur, reseau=self.reseau, delai=self._delai)
         app = await self._pile.enter_async_context(_application(forme(self.settings), ouvrir))
@@ -302,6 +302,14 @@ class Service:
         await self.sql.execute(
             f"create or replace function horloge() returns timestamptz language sql volatile as 'select {expression}'"
         )
+
+    @contextmanager
+    def sature(self) -> Iterator[None]:
+        """Meanwhile no password can be computed: there is no place left."""
+        places = self._hacheur._places
+        prises = sum(1 for _ in iter(lambda: places.acquire(blocking=False), False))
+        yield
+        places.release(prises)
 
     async def compter(self, table: str) -> int:
         nombre: int = await self.sql.fetchval(f"select count(*) from {table}")  # noqa: S608  (constants)

@@ -11,8 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.lectures import Lectures
-from adapters.postgres.limites import colonnes
-from domain.erreurs import TropDeDemandes
+from adapters.postgres.limites import colonnes, exiger
 from domain.limites import Limite
 from domain.ports import Recuperations
 from domain.recuperation import Destinataire, FileRecuperations, Recuperation
@@ -79,8 +78,7 @@ class PgRecuperations(Recuperations):
             *colonnes(client),
             *colonnes(saisie),
         )
-        if attendre is not None:
-            raise TropDeDemandes(attendre)
+        exiger(attendre)
 
 
 class PgFileRecuperations(FileRecuperations):

@@ -602,6 +602,25 @@ async def test_remarks_on_the_password_do_not_use_up_a_code_that_was_right(servi
     assert (await service.reinitialiser(NEUF, id=id, code=code)).status_code == 200
 
 
+@pytest.mark.parametrize("preuve", ["code", "lien"])
+async def test_want_of_room_uses_up_no_proof_nor_its_answer_once_more(service: Service, preuve: str) -> None:
+    await service.actif(une_demande())
+    id = await service.recuperer("ines.dupont")
+    code = {"id": id, "code": await service.code(EMAIL)}
+    recu = code if preuve == "code" else {"jeton": await service.lien(EMAIL, "mot-de-passe")}
+    # A wrong code is one try all the same.
+    with service.sature():
+        assert refus(await service.reinitialiser(NEUF, id=id, code=f"{(int(code['code']) + 1) % 10**6:06}")) == REFUSEE
+    for _ in range(2):
+        with service.sature():
+            for _ in range(5):
+                assert refus(await service.reinitialiser(NEUF, **recu)) == (503, "service_sature")
+        assert (await service.reinitialiser(NEUF, **recu)).status_code == 200
+    assert await service.sql.fetchval("select essais from jetons where usage = 'mot_de_passe'") == (
+        3 if preuve == "code" else 2
+    )
+
+
 async def test_a_proof_sent_to_a_contact_that_was_replaced_since_resets_nothing(service: Service) -> None:
     session = await service.entre(une_demande())
     id = await service.recuperer("ines.dupont")
