@@ -47,9 +47,9 @@ from app.http.app import Facade, Forme, creer
 from app.http.bordure import Bordure
 from app.http.openapi import document
 from app.settings import ConfigurationInvalide, Settings, cles
-from app.usecases.activations import Ouvreur
 from app.usecases.assemblage import Ports, assembler
 from app.usecases.distribution import Distribution
+from app.usecases.preuves import Ouvreur
 from app.usecases.recuperations import Recuperateur
 from app.usecases.securite import temoin
 from domain.activation import Canal

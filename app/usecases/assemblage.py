@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.usecases import CasUtilisation
-from app.usecases.activations import Activations, Ouvreur
+from app.usecases.activations import Activations
 from app.usecases.appel import Rejeux
 from app.usecases.apports import Apports
 from app.usecases.consentements import Consentements
@@ -16,7 +16,7 @@ from app.usecases.federations import Federations
 from app.usecases.identifiants import Identifiants
 from app.usecases.inscriptions import Inscriptions
 from app.usecases.moi import Moi, Titres
-from app.usecases.preuves import Preuves
+from app.usecases.preuves import Ouvreur, Preuves
 from app.usecases.rattachements import Rattachements
 from app.usecases.recuperations import Recuperations
 from app.usecases.sessions import Sessions

@@ -7,9 +7,8 @@ from uuid import UUID
 
 from msgspec import structs
 
-from app.usecases.activations import Ouvreur
 from app.usecases.appel import Appel
-from app.usecases.preuves import Preuves
+from app.usecases.preuves import Ouvreur, Preuves
 from domain.activation import Jeton
 from domain.activite import Activite, numero, reference
 from domain.consentements import (

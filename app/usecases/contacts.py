@@ -7,9 +7,8 @@ from uuid import UUID
 
 from msgspec import convert
 
-from app.usecases.activations import Ouvreur, pourquoi
 from app.usecases.appel import Appel, Rejeux
-from app.usecases.preuves import Preuves
+from app.usecases.preuves import Ouvreur, Preuves, pourquoi
 from app.usecases.reprise import reprendre
 from app.usecases.sessions import Sessions
 from domain.activation import CANAUX, DELAI_RENVOI, ActivationVue, Jeton, masquer

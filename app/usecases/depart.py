@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
-from app.usecases.activations import Ouvreur
 from app.usecases.contacts import Contacts
 from app.usecases.moi import Moi
-from app.usecases.preuves import Preuves
+from app.usecases.preuves import Ouvreur, Preuves
 from app.usecases.sessions import Sessions
 from domain.activation import CANAUX, Jeton
 from domain.activite import Activite

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from msgspec import Struct, convert, structs
 
-from app.usecases.activations import Ouvreur
 from app.usecases.appel import Appel, Rejeux
 from app.usecases.apports import Apports
 from app.usecases.identifiants import Identifiants
+from app.usecases.preuves import Ouvreur
 from domain import identifiant, profils
 from domain.activation import CANAUX, Canal
 from domain.compte import CONTACT_DU_CANAL, CompteEnAttente, Contact, NouveauCompte, contacts, exiger_connu, exiger_en_attente

@@ -1,14 +1,34 @@
-"""Codes and links put to the test, whatever they are for: counted before they are compared, refused when they are not ours."""
+"""Codes and links, whatever they are for: opened with their message, and put to the test, counted before they are compared."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 from app.usecases.securite import consigner
-from domain.activation import REPRISE_PREUVE, Jeton, Usage
-from domain.erreurs import CodeExpire, LienExpire, LienInvalide
+from domain.activation import DELAI_RENVOI, REPRISE_PREUVE, Canal, Jeton, Usage, duree
+from domain.compte import ActivationOuverte, CompteEnAttente
+from domain.erreurs import (
+    ActivationRemplacee,
+    CanalImpossible,
+    CodeExpire,
+    CodeNonEnvoye,
+    EssaisEpuises,
+    LienExpire,
+    LienInvalide,
+    Refus,
+)
 from domain.jetons import CleRetiree, Trousseau, id_du_lien
-from domain.transaction import EtatJeton, Store
+from domain.limites import Regulateur
+from domain.ports import Systeme
+from domain.transaction import EtatJeton, Store, Transaction
+
+_POURQUOI: dict[EtatJeton, type[Refus]] = {
+    EtatJeton.EXPIRE: CodeExpire,
+    EtatJeton.RETENU: CodeNonEnvoye,
+    EtatJeton.OUVERT: EssaisEpuises,
+}
 
 
 class Preuves:
@@ -67,3 +87,47 @@ class Preuves:
         except CleRetiree:
             raise LienExpire from None
         return trouve
+
+
+class Ouvreur:
+    """Opens a proof in somebody else's transaction: the sign-up's own, or that of a later request."""
+
+    def __init__(self, trousseau: Trousseau, regulateur: Regulateur, systeme: Systeme) -> None:
+        self._trousseau, self._regulateur, self._systeme = trousseau, regulateur, systeme
+
+    async def activation(
+        self, tx: Transaction, compte: CompteEnAttente, canal: Canal, client: str
+    ) -> tuple[ActivationOuverte, float | None]:
+        """As `limite`, to the contact of a sign-up. Refusal: `CanalImpossible`."""
+        destination = compte.destination(canal)
+        if destination is None:
+            raise CanalImpossible(canal)
+        return await self.limite(tx, self.jeton(compte.id, "activation", canal, destination), client)
+
+    async def limite(
+        self, tx: Transaction, jeton: Jeton, client: str, faits: Mapping[str, str] = {}
+    ) -> tuple[ActivationOuverte, float | None]:
+        """A new proof and its message; when a limit forbids the message, the seconds to wait before asking for it."""
+        attendre = await tx.limites.depenser(self._regulateur.ouverture(jeton, client))
+        return await tx.jetons.ouvrir(jeton, duree(jeton.usage, jeton.canal), DELAI_RENVOI, attendre, faits), attendre
+
+    async def avis(
+        self, tx: Transaction, jeton: Jeton, faits: Mapping[str, str], prouve_le: datetime | None = None
+    ) -> ActivationOuverte:
+        """A proof that goes with a warning: no limit may hold it back."""
+        return await tx.jetons.ouvrir(jeton, duree(jeton.usage, jeton.canal), DELAI_RENVOI, None, faits, prouve_le)
+
+    def jeton(self, compte_id: UUID, usage: Usage, canal: Canal, destination: str, id: UUID | None = None) -> Jeton:
+        return Jeton(
+            id=id or self._systeme.nouvel_id(),
+            compte_id=compte_id,
+            usage=usage,
+            canal=canal,
+            destination=destination,
+            cle_id=self._trousseau.cle_id,
+        )
+
+
+def pourquoi(etat: EtatJeton) -> Refus:
+    """Why a proof may not be tried; an open one has no try left."""
+    return _POURQUOI.get(etat, ActivationRemplacee)()

@@ -8,9 +8,8 @@ from datetime import datetime
 
 from msgspec import convert
 
-from app.usecases.activations import Ouvreur
 from app.usecases.appel import Appel, Rejeux
-from app.usecases.preuves import Preuves
+from app.usecases.preuves import Ouvreur, Preuves
 from app.usecases.reprise import reprendre
 from domain import identifiant, mot_de_passe
 from domain.activation import REPRISE_PREUVE, Canal, Jeton, masquer
