@@ -113,9 +113,7 @@ class Activations:
     async def _renvoyer(self, tx: Transaction, ouverte: ActivationOuverte, client: str) -> None:
         # One that was held back has not been counted among the codes of the account yet.
         limites = self._regulateur.envoi if ouverte.envois else self._regulateur.ouverture
-        attendre = await tx.limites.depenser(limites(ouverte.jeton, client))
-        if attendre is not None:
-            raise TropDeDemandes(attendre)
+        await tx.limites.exiger(limites(ouverte.jeton, client))
         await tx.jetons.renvoyer(ouverte.jeton.id, DELAI_RENVOI)
 
     async def _remplacer(self, tx: Transaction, compte: CompteEnAttente, canal: Canal, client: str) -> None:
