@@ -73,11 +73,11 @@ class Rejeux:
             yield Reservation()
             return
         visee = f"{operation}\0{appel.cle_idempotence}\0"
-        cle = self._trousseau.empreinte("idempotence", visee + (appel.client if publique else ""))
+        cles = self._trousseau.empreintes("idempotence", visee + (appel.client if publique else ""))
         # Keyed: the body holds a password, whose plain digest could be guessed at leisure.
-        demande = self._trousseau.empreinte("demande", visee.encode() + appel.corps)
+        demandes = self._trousseau.empreintes("demande", visee.encode() + appel.corps)
         prise = self._systeme.nouvel_id()
-        trouve = await self._idempotence.prendre(cle, demande, prise)
+        trouve = await self._idempotence.prendre(cles, demandes, prise)
         if trouve is Prise.EN_COURS:
             raise RequeteEnCours(_PATIENCE)
         if trouve is Prise.AUTRE_CORPS:
@@ -86,7 +86,7 @@ class Rejeux:
             yield trouve
             return
         try:
-            yield Reservation(cle, prise)
+            yield Reservation(cles[0], prise)
         except BaseException:
-            await self._idempotence.liberer(cle, prise)
+            await self._idempotence.liberer(cles[0], prise)
             raise
