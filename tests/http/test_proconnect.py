@@ -94,6 +94,18 @@ async def test_what_proconnect_proposes_may_be_corrected_at_sign_up_and_after(fe
     assert moi["provenances"]["/profil/raison_sociale"]["source"] == "declaration"
 
 
+async def test_what_proconnect_does_not_say_of_a_representative_changes_without_the_rest_losing_its_source(
+    federe: Service,
+) -> None:
+    session = await entreprise(federe)
+    representant = (await federe.moi(session))["profil"]["representant"]
+    for change, source in (({"fonction": "Gérante"}, "proconnect"), ({"nom": "Autre"}, "declaration")):
+        corps = {"profil": {"type": "entreprise", "representant": representant | change}}
+        moi = (await federe.appeler(session, "PATCH", "/v1/moi", corps, **{"If-Match": "*"})).json()
+        assert moi["profil"]["representant"] == representant | change
+        assert moi["provenances"]["/profil/representant"]["source"] == source
+
+
 async def test_an_association_and_a_citizen_sign_up_by_proconnect_with_what_they_typed(federe: Service) -> None:
     for login, profil in (("presidente@yopmail.com", une_association()), (PRO, None)):
         demande = demande_federee(await federe.prerempli(login, "proconnect"))
