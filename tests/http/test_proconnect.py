@@ -185,6 +185,17 @@ async def test_each_provider_is_detached_by_itself_and_the_last_way_in_stays(fed
     assert refus(await federe.appeler(session, "DELETE", "/v1/moi/franceconnect?fournisseur=google"))[0] == 400
 
 
+async def test_an_identity_is_detached_by_its_id_and_only_as_its_own_provider_s(federe: Service) -> None:
+    session = await federe.adherer()
+    await federe.passer("rattachement", PRO, "proconnect", session=session)
+    ids = {i["fournisseur"]: i["id"] for i in (await federe.moi(session))["identites"]}
+    for fournisseur, autre in (("franceconnect", "proconnect"), ("proconnect", "franceconnect")):
+        chemin = f"/v1/moi/franceconnect?fournisseur={fournisseur}&identite={ids[autre]}"
+        assert refus(await federe.appeler(session, "DELETE", chemin)) == (404, "identite_non_rattachee")
+    assert (await federe.appeler(session, "DELETE", f"/v1/moi/franceconnect?identite={ids['proconnect']}")).status_code == 204
+    assert [i["fournisseur"] for i in (await federe.moi(session))["identites"]] == ["franceconnect"]
+
+
 async def test_a_provider_that_is_not_configured_is_told_as_such(settings: Settings) -> None:
     async with Service(structs.replace(settings, simulator="off")) as service:
         for fournisseur in EMETTEURS:
