@@ -152,6 +152,9 @@ class LigneActe(ActeVue, frozen=True, kw_only=True):
 
     id: int
 
+    def vue(self) -> ActeVue:
+        return ActeVue(**{nom: getattr(self, nom) for nom in ActeVue.__struct_fields__})
+
 
 def vue_diffusion(diffusion: Mapping[str, bool], accord: AccordDemande | None = None) -> DiffusionVue:
     return DiffusionVue(**{liste: diffusion.get(liste, False) for liste in LISTES}, accord_parental=accord)

@@ -15,7 +15,7 @@ from domain.erreurs import ChampsInvalides, ErreurChamp
 from domain.formulaire import ValeurInvalide
 from domain.outils import Outils
 from domain.preremplissage import dit_encore
-from domain.profils import Adresse, Association, Citoyen, Entreprise, Profil, Representant
+from domain.profils import Adresse, Citoyen, Profil, Representant
 from domain.titulaire import Provenance, Titulaire
 
 
@@ -76,13 +76,6 @@ class ModificationMoi(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def __repr__(self) -> str:
         return "ModificationMoi(…)"
-
-
-PROFILS_MODIFIES: dict[type[Profil], type[Struct]] = {
-    Citoyen: CitoyenModifie,
-    Entreprise: EntrepriseModifiee,
-    Association: AssociationModifiee,
-}
 
 
 def fusionner(titulaire: Titulaire, partiel: Struct) -> tuple[dict[str, Any], list[ErreurChamp]]:

@@ -113,9 +113,8 @@ class PgSessions(Sessions):
     async def terminer(self, compte_id: UUID, id: UUID, motif: str) -> bool:
         return (await self._connexion.execute(_TERMINER, {"id": id, "compte": compte_id, "motif": motif})).rowcount == 1
 
-    async def terminer_toutes(self, compte_id: UUID, motif: str, sauf: UUID | None = None) -> int:
-        ordre = {"compte": compte_id, "motif": motif, "sauf": sauf}
-        return (await self._connexion.execute(_TERMINER_TOUTES, ordre)).rowcount
+    async def terminer_toutes(self, compte_id: UUID, motif: str, sauf: UUID | None = None) -> None:
+        await self._connexion.execute(_TERMINER_TOUTES, {"compte": compte_id, "motif": motif, "sauf": sauf})
 
     async def terminer_ouvertes_par(self, compte_id: UUID, identites: Sequence[UUID], motif: str) -> list[UUID]:
         ordre = {"compte": compte_id, "identites": list(identites), "motif": motif}

@@ -22,20 +22,18 @@ _PATIENCE = 1.0
 class Appel(Struct, frozen=True, kw_only=True):
     """What a use case needs of the request itself.
 
-    `client`: its address; `agent`: what it calls itself; `corps`: the body in canonical JSON. `requete`: its id, which may be
-    the caller's word; `trace`: the one that is always ours, for what is kept.
+    `client`: its address; `agent`: what it calls itself; `corps`: the body in canonical JSON. `trace`: our own id of it.
     """
 
     client: str
     agent: str | None = None
     langue: Langue = "fr"
-    requete: str = ""
     trace: str = ""
     cle_idempotence: str | None = None
     corps: bytes = b""
 
     def __repr__(self) -> str:
-        return f"Appel(requete={self.requete!r})"
+        return f"Appel(trace={self.trace!r})"
 
 
 class Reservation(Struct, frozen=True):
