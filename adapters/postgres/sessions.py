@@ -15,7 +15,8 @@ from domain.activite import Activite
 from domain.session import LONGUE, Presentation, SessionNeuve, SessionOuverte
 from domain.transaction import NouvelleSession, Sessions
 
-_RENDU = (
+# What a session gives whoever opened it or goes on with it.
+RENDU = (
     "id, compte_id, rang, expire_le, fin_le, extract(epoch from fin_le - horloge())::float as reste, "
     f"inactivite = interval '{LONGUE.inactivite} seconds' as rester_connecte"
 )
@@ -46,12 +47,12 @@ OUVRIR = text(
                'fournisseur', cast(:fournisseur as text)))
         from compte
     )
-    select session.*, compte.epoque from (select {_RENDU} from session) session, compte
+    select session.*, compte.epoque from (select {RENDU} from session) session, compte
     """  # noqa: S608  (constants)
 )
 _PRESENTER = text(
     f"""
-    select {_RENDU}, empreinte,
+    select {RENDU}, empreinte,
            case when terminee_le is not null or expire_le <= horloge()
                   or not exists (select from comptes where id = compte_id and etat = 'actif' and effacement_le is null)
                 then 'finie'
