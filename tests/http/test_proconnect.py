@@ -325,6 +325,11 @@ async def test_an_abandoned_sign_up_signs_out_of_the_provider_without_a_session(
         reponse = await federe.http.post(DECONNEXION, json=corps)
         assert reponse.status_code == 200
         assert await fermees_chez(federe, reponse.json()) == [EMETTEURS["franceconnect"]]
+    # The key that sealed what it brings may be gone before the one that signed it.
+    autre = await federe.prerempli()
+    await federe.sql.execute("update passages set identite = 'x' where identite is not null")
+    reponse = await federe.http.post(DECONNEXION, json=corps | {"jeton_identite": autre["jeton_identite"]})
+    assert refus(reponse) == (422, "jeton_identite_invalide")
     # Whoever finds the token on that computer signs nobody up with it.
     assert refus(await federe.inscrire(demande_federee(prerempli))) == (422, "jeton_identite_invalide")
     # Posted, and not activated yet: abandoned all the same.
