@@ -74,7 +74,7 @@ class Coffre(Protocol):
 
 @runtime_checkable
 class JetonsAcces(Protocol):
-    """Access tokens (RFC 9068): ES256, verified by anyone through the public keys."""
+    """Access tokens (after RFC 9068, less `client_id`): ES256, verified by anyone through the public keys."""
 
     def signer(self, porteur: Porteur, secondes: int) -> str:
         """A token good for so many seconds from now."""
