@@ -60,6 +60,20 @@ async def test_a_retry_across_the_promotion_of_a_key_is_the_same_request(setting
         assert await avant.compter("comptes") == 3
 
 
+async def test_of_simultaneous_requests_across_the_promotion_of_a_key_one_is_served(service: Service) -> None:
+    ordre = "select reserver_parmi($1, $2, gen_random_uuid(), '30 s')"
+    cles, demandes = [b"a", b"b"], [b"c", b"d"]
+    async with Service(service.settings) as autre:
+        en_cours = service.sql.transaction()
+        await en_cours.start()
+        assert await service.sql.fetchval(ordre, cles, demandes)
+        seconde = asyncio.create_task(autre.sql.fetchval(ordre, cles[::-1], demandes[::-1]))
+        while not seconde.done() and not await service.sql.fetchval("select count(*) from pg_locks where not granted"):
+            pass
+        await en_cours.commit()
+        assert await seconde is False
+
+
 async def test_the_same_json_written_otherwise_is_the_same_body(service: Service) -> None:
     demande = une_demande()
     premiere = await service.inscrire(demande, cle=CLE)
