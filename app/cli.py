@@ -30,8 +30,8 @@ from domain.erreurs import Indisponible
 _CONNEXIONS = 4096
 # Files, database connections and the rest.
 _AUTRES_DESCRIPTEURS = 128
-# Seconds a process gets to answer what it has begun.
-_ARRET = 15
+# Seconds a process gets to answer what it has begun, and the simulated providers to begin.
+_ARRET, _DEPART = 15, 60
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -96,17 +96,24 @@ def _analyseur() -> argparse.ArgumentParser:
 
 def _pourquoi(panne: Indisponible) -> str:
     """What the database said, or that it said nothing."""
-    from adapters.postgres.pannes import DROITS, SCHEMA, cause, sqlstate
+    from adapters.postgres.pannes import DROITS, SCHEMA, sqlstate
 
-    faute = cause(panne.__cause__ or panne)
-    premiere = str(faute).partition("\n")[0]
+    faute = panne.__cause__ or panne
     repond = sqlstate(faute) and not sqlstate(faute).startswith("08")
-    dit = f"the database {'refuses' if repond else 'does not answer'}: {type(faute).__name__} {premiere}"
+    dit = f"the database {'refuses' if repond else 'does not answer'}: {_cause(faute)}"
     if sqlstate(faute) in SCHEMA:
         return f"{dit}; has `comptoir migrate` been run?"
     if sqlstate(faute) in DROITS:
         return f"{dit}; does COMPTOIR_DATABASE_OWNER_URL name the schema's owner, and does the application's role exist?"
     return dit
+
+
+def _cause(faute: BaseException) -> str:
+    """The driver's own error, in a line."""
+    from adapters.postgres.pannes import cause
+
+    faute = cause(faute)
+    return f"{type(faute).__name__} {str(faute).partition(chr(10))[0]}".rstrip()
 
 
 def _serve(settings: Settings, _: argparse.Namespace) -> int:
@@ -180,7 +187,7 @@ def _simulateur_a_cote(settings: Settings) -> Iterator[Callable[[], None]]:
 
 def _attendre(processus: subprocess.Popen[bytes], port: int) -> None:
     """Until it answers there; not for ever, and not if it ended: the service is worth trying without it."""
-    fin = time.monotonic() + _ARRET
+    fin = time.monotonic() + _DEPART
     while processus.poll() is None and time.monotonic() < fin:
         liaison = http.client.HTTPConnection("localhost", port, timeout=1)
         with closing(liaison), suppress(OSError, http.client.HTTPException):
@@ -271,9 +278,13 @@ def _retention(settings: Settings, options: argparse.Namespace) -> int:
     from app.composition import conserver
 
     with _base(settings) as base:
-        for regle, nombre in asyncio.run(conserver(base, simuler=options.dry_run)).items():
-            print(f"{regle:28} {nombre}")
-    return 0
+        faits = asyncio.run(conserver(base, simuler=options.dry_run))
+    for regle, fait in faits.items():
+        print(f"{regle:28} {'failed' if isinstance(fait, Exception) else fait}")
+    fautes = {regle: fait for regle, fait in faits.items() if isinstance(fait, Exception)}
+    for regle, faute in fautes.items():
+        print(f"comptoir: {regle}: {_cause(faute)}", file=sys.stderr)
+    return 1 if fautes else 0
 
 
 def _demo(settings: Settings, options: argparse.Namespace) -> int:

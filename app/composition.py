@@ -126,8 +126,9 @@ async def facade(
     systeme: Systeme | None = None,
     hacheur: Hacheur | None = None,
     reseau: httpx.AsyncBaseTransport | None = None,
+    delai: float | None = None,
 ) -> AsyncIterator[Facade]:
-    """`reseau`: stands for the network between the service and the identity providers."""
+    """`reseau`: stands for the network between the service and the identity providers; `delai`: seconds of a call there."""
     socle = Socle.poser(settings, systeme)
     hasher = hacheur or PasslibHasher(threads=_fils(settings))
     formats = FrenchFormats(domaines_d_essai=not settings.production)
@@ -139,7 +140,7 @@ async def facade(
         return Outils(formats, estimateur, socle.systeme.aujourdhui())
 
     documents = PgDocuments(lectures)
-    fournisseurs = clients(settings, socle.systeme, reseau)
+    fournisseurs = clients(settings, socle.systeme, reseau, delai)
     ports = Ports(
         store=PgStore(socle.engine, temoin(socle.trousseau)),
         dossier=PgDossier(lectures),
@@ -235,15 +236,16 @@ async def ausculter(settings: Settings) -> None:
     engine = moteur(_url(settings), 1)
     sante = PgSante(engine, separee=settings.production)
     try:
-        await sante.prete()
+        # Not as a probe does: whoever starts has the time, and a slow answer is no right to the ledger.
+        await sante.regarder()
         if sante.proprietaire:
             raise ConfigurationInvalide([ROLE_PROPRIETAIRE])
     finally:
         await engine.dispose()
 
 
-async def conserver(settings: Settings, *, simuler: bool) -> Mapping[str, int]:
-    """The retention rules, once: how many rows each of them concerned."""
+async def conserver(settings: Settings, *, simuler: bool) -> Mapping[str, int | Exception]:
+    """The retention rules, once: how many rows each of them concerned, or what it failed of."""
     engine = moteur(_url(settings), 1)
     try:
         return await PgConservation(engine).appliquer(simuler=simuler)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from app.settings import Settings
 from domain.federation import Fournisseur
 from domain.ports import Systeme
@@ -28,15 +30,19 @@ _PORTEES: dict[Fournisseur, str] = {
 }
 
 
-def clients(settings: Settings, systeme: Systeme, reseau: httpx.AsyncBaseTransport | None) -> dict[Fournisseur, OidcClient]:
+def clients(
+    settings: Settings, systeme: Systeme, reseau: httpx.AsyncBaseTransport | None, delai: float | None = None
+) -> dict[Fournisseur, OidcClient]:
     """Those that are configured; in development without any, the ones to try the service on."""
     if not (settings.simule or settings.franceconnect_issuer or settings.proconnect_issuer):
         return {}
     # Its libraries are loaded where a provider is configured, and only there.
     from adapters.oidc import OidcClient
 
-    configs = {nom: _config(settings, nom) for nom in _PORTEES}
-    return {nom: OidcClient(config, systeme, reseau) for nom, config in configs.items() if config is not None}
+    configs = {nom: config for nom in _PORTEES if (config := _config(settings, nom)) is not None}
+    if delai is not None:
+        configs = {nom: structs.replace(config, delai=delai) for nom, config in configs.items()}
+    return {nom: OidcClient(config, systeme, reseau) for nom, config in configs.items()}
 
 
 def _config(settings: Settings, nom: Fournisseur) -> ConfigOidc | None:

@@ -155,7 +155,7 @@ def cles(settings: Settings) -> tuple[Cle, ...]:
     fichier = Path(settings.data_dir) / "secret_keys"
     if not fichier.exists():
         fichier.parent.mkdir(parents=True, exist_ok=True)
-        neuf = fichier.with_suffix(f".{secrets.token_hex(4)}")
+        neuf = fichier.with_suffix(f".{secrets.token_hex(16)}")
         neuf.touch(mode=0o600)
         neuf.write_text(f"dev:{base64.b64encode(secrets.token_bytes(CLE_MIN)).decode()}")
         # Linked, not renamed: of two first starts, the second takes the keys of the first.

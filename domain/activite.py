@@ -26,6 +26,7 @@ Nature = Literal[
     "contact_change",
     "contact_retire",
     "contact_retabli",
+    "contact_a_confirmer",
     "diffusion_modifiee",
     "accord_parental_demande",
     "accord_parental_donne",

@@ -6,6 +6,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
+from domain.formulaire import ValeurInvalide
+from domain.outils import Formats
+
 LONGUEUR_MIN, LONGUEUR_MAX = 3, 64
 # A generated base leaves room for its homonym's number.
 LONGUEUR_BASE = 56
@@ -73,6 +76,16 @@ def canonique(saisie: str) -> str:
 def replier(saisie: str) -> str:
     """Lower case for ASCII, nothing for the rest: `lower` alone would fold K (kelvin sign) into an ASCII k."""
     return saisie.lower() if saisie.isascii() else ""
+
+
+def designation(saisie: str, formats: Formats) -> str:
+    """What was typed to name an account, by identifiant or by address, in its canonical form; nothing for what names nobody."""
+    if "@" not in saisie:
+        return replier(saisie)
+    try:
+        return formats.email(saisie).lower()
+    except ValeurInvalide:
+        return ""
 
 
 def est_reserve(texte: str) -> bool:

@@ -150,6 +150,10 @@ class Connexions(Protocol):
         """Forgets the failures, and gives the attempt's own unit back. A crash may lose it: nobody waits for the disk."""
         ...
 
+    async def annuler(self, frein: bytes | None, limites: Sequence[Limite]) -> None:
+        """An attempt that nobody judged: takes its own unit back everywhere, the failures stay."""
+        ...
+
     async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionNeuve | None:
         """As `Sessions.ouvrir`, by itself."""
         ...
@@ -205,8 +209,9 @@ class FileMessages(Protocol):
 
 
 class Conservation(Protocol):
-    async def appliquer(self, *, simuler: bool = False) -> Mapping[str, int]:
-        """Deletes, erases or warns of what has had its time (R34): how many rows, by rule. Idempotent, safe to interrupt.
+    async def appliquer(self, *, simuler: bool = False) -> Mapping[str, int | Exception]:
+        """Deletes, erases or warns of what has had its time (R34): how many rows, by rule, or what it failed of, which keeps
+        none of the others from being applied. Idempotent, safe to interrupt.
 
         `simuler`: counts, and changes nothing.
         """

@@ -21,6 +21,8 @@ DUREE_ACCES = timedelta(minutes=10)
 REPRISE = timedelta(seconds=10)
 # What may not be done on the strength of an old sign-in.
 FRAICHEUR = timedelta(minutes=5)
+# Opening one more ends the one that was used least recently.
+SESSIONS_PAR_COMPTE = 100
 
 
 # G-09.

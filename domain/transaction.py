@@ -145,6 +145,10 @@ class Limites(Protocol):
         """Spends one unit of each, or none of any: None, or the seconds after which all would be granted."""
         ...
 
+    async def exiger(self, limites: Sequence[Limite]) -> None:
+        """The same, or `TropDeDemandes`, which undoes the transaction that it leaves."""
+        ...
+
     async def freiner(self, frein: bytes) -> bool:
         """Counts a failure before anybody compares; False when this try must wait (G-01)."""
         ...
@@ -200,6 +204,8 @@ class Sessions(Protocol):
     async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionNeuve | None:
         """Opens it and notes it in the feed; None, and nothing written, when the account is not active, is leaving, or its
         password has changed since it was compared. `rehachee`: replaces the hash that was verified.
+
+        Beyond `SESSIONS_PAR_COMPTE` live ones, those used least recently end.
         """
         ...
 
@@ -277,8 +283,8 @@ class Titulaires(Protocol):
         """Since when the destination of this proof is proven; None when it is no contact of the account any more."""
         ...
 
-    async def demettre(self, compte_id: UUID, depuis: datetime) -> None:
-        """The contacts proven after that instant, and less than `OPPOSITION` ago, count as proven no more."""
+    async def demettre(self, compte_id: UUID, depuis: datetime) -> list[tuple[Canal, str]]:
+        """The contacts proven after that instant, and less than `OPPOSITION` ago, count as proven no more: those."""
         ...
 
     async def prevoir_effacement(self, compte_id: UUID, delai: timedelta) -> datetime: ...

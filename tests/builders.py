@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from datetime import date
 from string import ascii_lowercase, ascii_uppercase, digits
@@ -120,6 +121,11 @@ def des_outils(aujourdhui: date = AUJOURDHUI) -> Outils:
 def altere(jeton: str) -> str:
     """As long, and never the token itself whatever its last character; the bit changed is not one that base64 leaves unused."""
     return jeton[:-1] + _BASE64[_BASE64.index(jeton[-1]) ^ 32]
+
+
+def parait(chiffres: str, texte: str) -> bool:
+    """Whether these digits stand there by themselves: those of an id, of a digest or of an instant are them by chance."""
+    return re.search(rf"(?<![0-9A-Fa-f.]){chiffres}(?![0-9A-Fa-f])", texte) is not None
 
 
 _BASE64 = ascii_uppercase + ascii_lowercase + digits + "-_"

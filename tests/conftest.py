@@ -4,39 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from adapters.embedded_postgres import EmbeddedPostgres
 from app.composition import migrer_base
 from app.settings import Settings
+from tests.e2e.processus import dossier_jetable
 from tests.recueil import Recueil
 from tests.service import Service
 
+# On top of the profile in force. Examples are judged by what they give, not by how long a busy machine takes over one.
+hypothesis.settings.register_profile("essais", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("essais")
+
 _numeros = count()
 _CLES = "essai:" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
-# Where a test's database lives in memory, when the machine offers it.
-_MEMOIRE = Path("/dev/shm")
 
 
 @pytest.fixture(scope="session")
 def serveur() -> Iterator[EmbeddedPostgres]:
-    dossier = Path(tempfile.mkdtemp(prefix="comptoir-", dir=_MEMOIRE if _MEMOIRE.is_dir() else None))
-    # The server runs as another user when the tests run as root.
-    dossier.chmod(0o755)
-    try:
-        with EmbeddedPostgres(dossier / "pg", fast=True) as pg:
-            asyncio.run(_modele(pg))
-            yield pg
-    finally:
-        shutil.rmtree(dossier, ignore_errors=True)
+    with dossier_jetable() as dossier, EmbeddedPostgres(dossier / "pg", fast=True) as pg:
+        asyncio.run(_modele(pg))
+        yield pg
 
 
 async def _modele(pg: EmbeddedPostgres) -> None:

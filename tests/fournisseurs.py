@@ -6,8 +6,9 @@ import asyncio
 import email
 import email.policy
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from email.message import EmailMessage
 from typing import Any
 from urllib.parse import parse_qs
@@ -59,10 +60,19 @@ class BoiteSmtp:
         return "250 OK"
 
 
+@contextmanager
+def prise_muette() -> Iterator[socket.socket]:
+    """A port where nobody listens, and that nobody else is given meanwhile."""
+    with socket.socket() as prise:
+        prise.bind(("127.0.0.1", 0))
+        yield prise
+
+
 @asynccontextmanager
-async def boite_smtp(port: int = 0) -> AsyncIterator[BoiteSmtp]:
+async def boite_smtp(prise: socket.socket | None = None) -> AsyncIterator[BoiteSmtp]:
     boite = BoiteSmtp()
-    serveur = await asyncio.get_running_loop().create_server(lambda: SMTP(boite, hostname="boite.test"), "127.0.0.1", port)
+    ou: dict[str, Any] = {"host": "127.0.0.1", "port": 0} if prise is None else {"sock": prise}
+    serveur = await asyncio.get_running_loop().create_server(lambda: SMTP(boite, hostname="boite.test"), **ou)
     boite.port = serveur.sockets[0].getsockname()[1]
     try:
         yield boite

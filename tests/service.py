@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import date, datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -46,19 +46,31 @@ class SystemeDecale(RealSystem):
 
 
 class Service:
-    """With `simulateur`, the simulated identity providers too, by the same clock, across a network that a test may cut."""
+    """With `simulateur`, the simulated identity providers too, by the same clock, across a network that a test may cut.
 
-    def __init__(self, settings: Settings, *, adresse: str = "192.0.2.10", passes: int = 1, simulateur: bool = False) -> None:
-        self.settings, self._adresse, self._passes, self._simule = settings, adresse, passes, simulateur
+    `delai`: seconds that a call to them may take; a machine that stops for a moment is not one of them that falls silent.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        adresse: str = "192.0.2.10",
+        passes: int = 1,
+        simulateur: bool = False,
+        delai: float | None = 60,
+    ) -> None:
+        self.settings, self._adresse, self._passes = settings, adresse, passes
+        self._simule, self._delai = simulateur, delai
         self._avance = timedelta()
         self._systeme = SystemeDecale()
         self._pile = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         # The smallest argon2 there is: what is tested here is not the hash.
-        hacheur = PasslibHasher(threads=2, memoire=8, passes=self._passes)
+        hacheur = self._hacheur = PasslibHasher(threads=2, memoire=8, passes=self._passes)
         self.reseau = Reseau(simuler(self.settings, self._systeme.instant) if self._simule else None)
-        ouvrir = partial(facade, self.settings, systeme=self._systeme, hacheur=hacheur, reseau=self.reseau)
+        ouvrir = partial(facade, self.settings, systeme=self._systeme, hacheur=hacheur, reseau=self.reseau, delai=self._delai)
         app = await self._pile.enter_async_context(_application(forme(self.settings), ouvrir))
         transport = httpx.ASGITransport(app=Bordure(app), client=(self._adresse, 40000), raise_app_exceptions=False)  # type: ignore[arg-type]
         self.http = await self._pile.enter_async_context(
@@ -290,6 +302,14 @@ class Service:
         await self.sql.execute(
             f"create or replace function horloge() returns timestamptz language sql volatile as 'select {expression}'"
         )
+
+    @contextmanager
+    def sature(self) -> Iterator[None]:
+        """Meanwhile no password can be computed: there is no place left."""
+        places = self._hacheur._places
+        prises = sum(1 for _ in iter(lambda: places.acquire(blocking=False), False))
+        yield
+        places.release(prises)
 
     async def compter(self, table: str) -> int:
         nombre: int = await self.sql.fetchval(f"select count(*) from {table}")  # noqa: S608  (constants)

@@ -102,6 +102,23 @@ async def test_a_schema_newer_than_the_code_is_left_as_it_is(vide: Settings) -> 
     await connexion.close()
 
 
+async def test_whoever_waits_for_a_migration_does_not_hang_on_one_statement(settings: Settings) -> None:
+    """Which has an end, and the migration of a large database none that anybody knows."""
+    autre = await asyncpg.connect(settings.database_owner_url)
+    await autre.execute("select pg_advisory_lock($1)", schema._VERROU)
+    demande = "select query_start from pg_stat_activity where datname = current_database() and query like '%advisory_xact%'"
+    demande += " and pid <> pg_backend_pid()"
+    migration = asyncio.create_task(migrer_base(settings))
+    vues: set[Any] = set()
+    async with asyncio.timeout(60):
+        while len(vues) < 3 and not migration.done():
+            vues |= {await autre.fetchval(demande)} - {None}
+            await asyncio.sleep(0.01)
+    assert not migration.done()
+    await autre.close()
+    await migration
+
+
 async def test_with_accounts_in_it_what_they_are_and_accepted_survives_the_way_down_and_up(settings: Settings) -> None:
     async with Service(settings) as service:
         inscription = (await service.inscrire(une_demande(activer_par="sms"), cle="cle")).json()

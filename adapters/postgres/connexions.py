@@ -9,9 +9,8 @@ import asyncpg
 import msgspec
 
 from adapters.postgres.lectures import Lectures, positionnel
-from adapters.postgres.limites import colonnes
+from adapters.postgres.limites import colonnes, exiger
 from adapters.postgres.sessions import OUVRIR, RENDU, ordre_ouvrir
-from domain.erreurs import TropDeDemandes
 from domain.limites import Limite
 from domain.ports import Connexions
 from domain.session import Candidat, SessionNeuve, SessionOuverte
@@ -52,13 +51,18 @@ class PgConnexions(Connexions):
         if frein is None and not limites:
             return True
         [(permis, attendre)] = await self._lectures.lignes(_TENTER, frein, *colonnes(limites))
-        if attendre is not None:
-            raise TropDeDemandes(attendre)
+        exiger(attendre)
         return bool(permis)
 
     async def rendre(self, frein: bytes | None, limites: Sequence[Limite]) -> None:
         if frein is not None or limites:
             await self._lectures.lignes(_RENDRE, frein, [limite.cle for limite in limites])
+
+    async def annuler(self, frein: bytes | None, limites: Sequence[Limite]) -> None:
+        # The account's count is one like the others here: its last instant goes, and not the whole of it.
+        cles = [*([] if frein is None else [frein]), *(limite.cle for limite in limites)]
+        if cles:
+            await self._lectures.lignes(_RENDRE, None, cles)
 
     async def ouvrir(self, session: NouvelleSession, rehachee: str | None = None) -> SessionNeuve | None:
         ordre = ordre_ouvrir(session, rehachee)

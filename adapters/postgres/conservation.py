@@ -4,7 +4,7 @@ long, and a job that was killed is gone on with by the next."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 from sqlalchemy import TextClause, text
@@ -17,6 +17,9 @@ from domain.passage import DUREE_TARDIF
 from domain.ports import Conservation
 
 _LOT = 500
+_HORLOGE = text("select horloge()")
+# Told to the planner: of a clock that it cannot read it knows neither that an index answers, nor how few rows are concerned.
+_MAINTENANT = "cast(:maintenant as timestamptz)"
 
 
 class _Regle(Struct, frozen=True):
@@ -37,11 +40,13 @@ class _Regle(Struct, frozen=True):
         return text(f"select count(*) from {self.table} where {self.perimees}")  # noqa: S608  (constants)
 
 
-_INACTIF = "etat in ('actif', 'suspendu') and effacement_le is null and vu_le < (horloge() - interval '{mois} months')::date"
+_INACTIF = (
+    f"etat in ('actif', 'suspendu') and effacement_le is null and vu_le < ({_MAINTENANT} - interval '{{mois}} months')::date"
+)
 _EFFACER = f"select count(effacer_compte(id, interval '{QUARANTAINE // timedelta(days=1)} days')) from lot"  # noqa: S608
 _REGLES = (
-    _Regle("inscriptions_abandonnees", "comptes", "etat = 'en_attente' and expire_le <= horloge()"),
-    _Regle("effacements_echus", "comptes", "effacement_le <= horloge() and etat in ('actif', 'suspendu')", _EFFACER),
+    _Regle("inscriptions_abandonnees", "comptes", f"etat = 'en_attente' and expire_le <= {_MAINTENANT}"),
+    _Regle("effacements_echus", "comptes", f"effacement_le <= {_MAINTENANT} and etat in ('actif', 'suspendu')", _EFFACER),
     # Told a month before, by a proven channel where there is one (G-17).
     _Regle(
         "comptes_inactifs_avertis",
@@ -59,29 +64,29 @@ _REGLES = (
     _Regle(
         "comptes_inactifs_effaces",
         "comptes",
-        _INACTIF.format(mois=24) + " and averti_le <= horloge() - interval '30 days'",
+        _INACTIF.format(mois=24) + f" and averti_le <= {_MAINTENANT} - interval '30 days'",
         _EFFACER,
     ),
-    _Regle("preuves_perimees", "jetons", "expire_le <= horloge() - interval '24 hours'"),
+    _Regle("preuves_perimees", "jetons", f"expire_le <= {_MAINTENANT} - interval '24 hours'"),
     _Regle(
         "messages_partis",
         "outbox",
-        "livraison not in ('en_file', 'nouvel_essai') and cree_le <= horloge() - interval '30 days'",
+        f"livraison not in ('en_file', 'nouvel_essai') and cree_le <= {_MAINTENANT} - interval '30 days'",
     ),
-    _Regle("sessions_finies", "sessions", "fin_le <= horloge() - interval '24 hours'"),
-    _Regle("activites_anciennes", "activites", "fait_le <= horloge() - interval '12 months'"),
-    _Regle("demandes_oubliees", "recuperations", "cree_le <= horloge() - interval '24 hours'"),
+    _Regle("sessions_finies", "sessions", f"least(terminee_le, expire_le) <= {_MAINTENANT} - interval '24 hours'"),
+    _Regle("activites_anciennes", "activites", f"fait_le <= {_MAINTENANT} - interval '12 months'"),
+    _Regle("demandes_oubliees", "recuperations", f"cree_le <= {_MAINTENANT} - interval '24 hours'"),
     _Regle(
         "identites_oubliees",
         "passages",
-        "identite is not null and expire_le <= horloge()",
+        f"identite is not null and expire_le <= {_MAINTENANT}",
         "update {table} set identite = null where ctid = any (array(select ctid from lot))",
     ),
     # Whoever comes back too late is still sent to where they left from.
-    _Regle("passages_perimes", "passages", f"expire_le <= horloge() - interval '{DUREE_TARDIF.total_seconds()} seconds'"),
-    _Regle("identifiants_liberes", "identifiants_retires", "libere_le <= horloge()"),
-    _Regle("reponses_gardees", "idempotence", "expire_le <= horloge()"),
-    _Regle("limites_perimees", "limites", "expire_le <= horloge()"),
+    _Regle("passages_perimes", "passages", f"expire_le <= {_MAINTENANT} - interval '{DUREE_TARDIF.total_seconds()} seconds'"),
+    _Regle("identifiants_liberes", "identifiants_retires", f"libere_le <= {_MAINTENANT}"),
+    _Regle("reponses_gardees", "idempotence", f"expire_le <= {_MAINTENANT}"),
+    _Regle("limites_perimees", "limites", f"expire_le <= {_MAINTENANT}"),
 )
 
 
@@ -89,17 +94,27 @@ class PgConservation(Conservation):
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    async def appliquer(self, *, simuler: bool = False) -> Mapping[str, int]:
+    async def appliquer(self, *, simuler: bool = False) -> Mapping[str, int | Exception]:
+        return {regle.nom: await self._par_elle_meme(regle, simuler) for regle in _REGLES}
+
+    async def _par_elle_meme(self, regle: _Regle, simuler: bool) -> int | Exception:
+        """Refuses with `Indisponible` when there is no database; one that cannot do this is not away."""
         async with traduire_pannes(), self._engine.connect() as connexion:
-            if simuler:
-                return {r.nom: int((await connexion.execute(r.compte)).scalar_one()) for r in _REGLES}
-            return {r.nom: await _appliquer(connexion, r) for r in _REGLES}
+            maintenant = (await connexion.execute(_HORLOGE)).scalar_one()
+            try:
+                return await (_compter if simuler else _appliquer)(connexion, regle, maintenant)
+            except Exception as faute:
+                return faute
 
 
-async def _appliquer(connexion: AsyncConnection, regle: _Regle) -> int:
+async def _compter(connexion: AsyncConnection, regle: _Regle, maintenant: datetime) -> int:
+    return int((await connexion.execute(regle.compte, {"maintenant": maintenant})).scalar_one())
+
+
+async def _appliquer(connexion: AsyncConnection, regle: _Regle, maintenant: datetime) -> int:
     total = 0
     while True:
-        fait = await connexion.execute(regle.lot)
+        fait = await connexion.execute(regle.lot, {"maintenant": maintenant})
         nombre = int(fait.scalar_one()) if fait.returns_rows else fait.rowcount
         total += nombre
         if nombre < _LOT:

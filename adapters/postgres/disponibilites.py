@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapters.postgres.lectures import Lectures
-from adapters.postgres.limites import colonnes
-from domain.erreurs import TropDeDemandes
+from adapters.postgres.limites import colonnes, exiger
 from domain.limites import Limite
 from domain.ports import Disponibilites
 
@@ -28,20 +27,15 @@ class PgDisponibilites(Disponibilites):
 
     async def compter(self, limites: Sequence[Limite]) -> None:
         if limites:
-            _exiger(await self._lectures.valeur(_DEPENSER, *colonnes(limites)))
+            exiger(await self._lectures.valeur(_DEPENSER, *colonnes(limites)))
 
     async def libre(self, identifiant: str, limites: Sequence[Limite]) -> bool:
         if not limites:
             return bool(await self._lectures.valeur(_LIBRE, identifiant))
         [(attendre, libre)] = await self._lectures.lignes(_LIBRE_COMPTEE, identifiant, *colonnes(limites))
-        _exiger(attendre)
+        exiger(attendre)
         return bool(libre)
 
     async def premiers_libres(self, bases: Sequence[str], limites: Sequence[Limite]) -> list[str]:
         await self.compter(limites)
         return [ligne[0] for ligne in await self._lectures.lignes(_PREMIERS, list(bases))]
-
-
-def _exiger(attendre: float | None) -> None:
-    if attendre is not None:
-        raise TropDeDemandes(attendre)

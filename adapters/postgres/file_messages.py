@@ -19,7 +19,7 @@ _LOUER = text(
     """
     with due as materialized (
       select id from outbox
-       where canal = :canal and livraison in ('en_file', 'nouvel_essai') and a_partir_de <= horloge()
+       where canal = :canal and livraison in ('en_file', 'nouvel_essai') and a_partir_de <= (select horloge())
        order by a_partir_de limit 1 for update skip locked
     ), louee as (
       update outbox o set tentatives = tentatives + 1, a_partir_de = horloge() + make_interval(secs => :bail)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.erreurs import TropDeDemandes
 from domain.limites import ECHECS_LIBRES, ECHECS_PAR_JOUR, Limite
 from domain.transaction import Limites
 
@@ -39,6 +40,9 @@ class PgLimites(Limites):
         attendre: float | None = (await self._connexion.execute(_DEPENSER, ordre)).scalar()
         return attendre
 
+    async def exiger(self, limites: Sequence[Limite]) -> None:
+        exiger(await self.depenser(limites))
+
     async def freiner(self, frein: bytes) -> bool:
         return bool((await self._connexion.execute(_FREINER, {"frein": frein})).scalar())
 
@@ -50,6 +54,11 @@ class PgLimites(Limites):
     async def rendre(self, frein: bytes | None, limites: Sequence[Limite]) -> None:
         if frein is not None or limites:
             await self._connexion.execute(_RENDRE, {"frein": frein, "cles": [limite.cle for limite in limites]})
+
+
+def exiger(attendre: float | None) -> None:
+    if attendre is not None:
+        raise TropDeDemandes(attendre)
 
 
 def colonnes(limites: Sequence[Limite]) -> tuple[list[bytes], list[int], list[int]]:

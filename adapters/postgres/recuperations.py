@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.avis import JOIGNABLE
 from adapters.postgres.lectures import Lectures
-from adapters.postgres.limites import colonnes
-from domain.erreurs import TropDeDemandes
+from adapters.postgres.limites import colonnes, exiger
 from domain.limites import Limite
 from domain.ports import Recuperations
 from domain.recuperation import Destinataire, FileRecuperations, Recuperation
@@ -34,7 +33,7 @@ _DEPOSER = """
 _PRENDRE = text(
     """
     delete from recuperations where id = (
-      select id from recuperations where a_partir_de <= horloge() order by a_partir_de limit 1 for update skip locked)
+      select id from recuperations where a_partir_de <= (select horloge()) order by a_partir_de limit 1 for update skip locked)
     returning id, objet, saisie, canal, client
     """
 )
@@ -79,8 +78,7 @@ class PgRecuperations(Recuperations):
             *colonnes(client),
             *colonnes(saisie),
         )
-        if attendre is not None:
-            raise TropDeDemandes(attendre)
+        exiger(attendre)
 
 
 class PgFileRecuperations(FileRecuperations):

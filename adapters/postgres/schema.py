@@ -8,15 +8,15 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters.postgres.pannes import DROITS, ETAT, traduire_pannes
 from domain.erreurs import Indisponible
 from domain.ports import Sante
 
 _DOSSIER = Path(__file__).parents[2] / "alembic"
-# Seconds a probe waits: a load balancer's own patience is short.
-_SONDE = 2.0
+# Seconds a probe waits: a load balancer's own patience is short; and a process that starts while another migrates.
+_SONDE, _MIGRATION = 2.0, 600.0
 _VERROU = 0x636F6D70746F6972  # "comptoir"
 
 ROLE_PROPRIETAIRE = (
@@ -44,7 +44,7 @@ _DROITS = """
 async def migrer(proprietaire: AsyncEngine, role: str | None, version: str = "head") -> None:
     """Brings the schema to `version` as its owner, then grants `role` (the application's, when it is another) what it needs."""
     async with traduire_pannes(DROITS), proprietaire.begin() as connexion:
-        await connexion.execute(text(f"select pg_advisory_xact_lock({_VERROU})"))
+        await _attendre_son_tour(connexion)
         if version == "head" and await connexion.run_sync(_a_jour, role):
             return
         await connexion.run_sync(_alembic, version)
@@ -52,6 +52,14 @@ async def migrer(proprietaire: AsyncEngine, role: str | None, version: str = "he
             for ordre in _DROITS.format(role=role.replace('"', '""')).split(";\n"):
                 if ordre.strip():
                     await connexion.execute(text(ordre))
+
+
+async def _attendre_son_tour(connexion: AsyncConnection) -> None:
+    """Asks again and again: a migration may last longer than any one statement may wait."""
+    prendre = text(f"select pg_try_advisory_xact_lock({_VERROU})")
+    async with asyncio.timeout(_MIGRATION):
+        while not (await connexion.execute(prendre)).scalar():  # noqa: ASYNC110  (another process has it)
+            await asyncio.sleep(0.05)
 
 
 def _a_jour(connexion: Connection, role: str | None) -> bool:
@@ -102,12 +110,13 @@ class PgSante(Sante):
     async def prete(self) -> bool:
         """Within a probe's time. A look that the database keeps waiting goes on by itself, and the next probes wait for it."""
         if self._sonde is None or self._sonde.done():
-            self._sonde = asyncio.create_task(self._regarder(), name="sonde")
+            self._sonde = asyncio.create_task(self.regarder(), name="sonde")
         sonde = self._sonde
         await asyncio.wait({sonde}, timeout=_SONDE)
         return sonde.done() and sonde.result()
 
-    async def _regarder(self) -> bool:
+    async def regarder(self) -> bool:
+        """Looks, in the time that it takes."""
         try:
             async with traduire_pannes(), self._engine.connect() as connexion:
                 if self._separee:

@@ -12,7 +12,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.activite import Activite
-from domain.session import LONGUE, Presentation, SessionNeuve, SessionOuverte
+from domain.session import LONGUE, SESSIONS_PAR_COMPTE, Presentation, SessionNeuve, SessionOuverte
 from domain.transaction import NouvelleSession, Sessions
 
 # What a session gives whoever opened it or goes on with it.
@@ -47,7 +47,8 @@ OUVRIR = text(
                'fournisseur', cast(:fournisseur as text)))
         from compte
     )
-    select session.*, compte.epoque from (select {RENDU} from session) session, compte
+    select session.*, compte.epoque
+      from (select {RENDU} from session) session, compte, borner_sessions(session.id, session.compte_id, :autres)
     """  # noqa: S608  (constants)
 )
 _PRESENTER = text(
@@ -153,4 +154,5 @@ def ordre_ouvrir(session: NouvelleSession, rehachee: str | None) -> dict[str, An
         "identite": session.par and session.par.identite_id,
         "fournisseur": session.par and session.par.fournisseur,
         "authentifiee": session.par and session.par.authentifiee_le,
+        "autres": SESSIONS_PAR_COMPTE - 1,
     }

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.comptes import TENIR
 from adapters.postgres.registre import DERNIERS_ACTES
-from domain.activation import OPPOSITION, Jeton
+from domain.activation import OPPOSITION, Canal, Jeton
 from domain.compte import CONTACT_DU_CANAL, Contact, Langue
 from domain.profils import Profil
 from domain.session import FRAICHEUR
@@ -126,6 +126,7 @@ _DEMETTRE = text(
     update contacts set verifie_le = null
      where compte_id = :compte
        and verifie_le > greatest(cast(:depuis as timestamptz), horloge() - cast(:opposition as interval))
+    returning case nature when 'email' then 'email' else 'sms' end as canal, valeur
     """
 )
 _PREVOIR = text("update comptes set effacement_le = horloge() + :delai where id = :compte returning effacement_le")
@@ -211,8 +212,9 @@ class PgTitulaires(Titulaires):
         instant: datetime | None = (await self._connexion.execute(_PROUVE_LE, ordre)).scalar()
         return instant
 
-    async def demettre(self, compte_id: UUID, depuis: datetime) -> None:
-        await self._connexion.execute(_DEMETTRE, {"compte": compte_id, "depuis": depuis, "opposition": OPPOSITION})
+    async def demettre(self, compte_id: UUID, depuis: datetime) -> list[tuple[Canal, str]]:
+        ordre = {"compte": compte_id, "depuis": depuis, "opposition": OPPOSITION}
+        return [(ligne.canal, ligne.valeur) for ligne in await self._connexion.execute(_DEMETTRE, ordre)]
 
     async def prevoir_effacement(self, compte_id: UUID, delai: timedelta) -> datetime:
         jour: datetime = (await self._connexion.execute(_PREVOIR, {"compte": compte_id, "delai": delai})).scalar_one()

@@ -123,6 +123,8 @@ class _Corps:
 
     async def vider(self) -> bool:
         """Reads what an early refusal has left, and says whether that was all: the next request comes behind it."""
+        if self._entier:
+            return True
         lus = 0
         try:
             async with asyncio.timeout(_DELAI_RESTE):

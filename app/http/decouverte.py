@@ -40,7 +40,7 @@ from domain.limites import (
 )
 from domain.ports import Documents
 from domain.profils import PROFILS, TypeProfil
-from domain.session import DUREE_ACCES, FRAICHEUR, LONGUE, ORDINAIRE, PARTAGEE, REPRISE, Duree
+from domain.session import DUREE_ACCES, FRAICHEUR, LONGUE, ORDINAIRE, PARTAGEE, REPRISE, SESSIONS_PAR_COMPTE, Duree
 
 _COURT, _LONG = 300, 86_400
 NomProfil = Annotated[str, PathParameter(description="`citoyen`, `entreprise` ou `association`.")]
@@ -167,6 +167,9 @@ class LimitesPubliees(Struct, frozen=True, kw_only=True):
     abonnements_par_compte_par_heure: int = ACTIONS_PAR_COMPTE["diffusion"][0].nombre
     abonnements_par_compte_par_jour: int = ACTIONS_PAR_COMPTE["diffusion"][1].nombre
     accords_parentaux_par_compte_par_jour: int = ACCORDS_PAR_COMPTE[0].nombre
+    sessions_par_compte: Annotated[
+        int, Meta(description="Sessions en cours ; une de plus finit la moins récemment rafraîchie.")
+    ] = SESSIONS_PAR_COMPTE
 
 
 class FranceConnectPublie(Struct, frozen=True, kw_only=True):

@@ -163,6 +163,7 @@ async def renvoyer(
         erreurs.CodeIncorrect,
         erreurs.CodeNonEnvoye,
         erreurs.ActivationInconnue,
+        erreurs.InscriptionExpiree,
         erreurs.DejaActive,
         erreurs.ActivationRemplacee,
         erreurs.EssaisEpuises,

@@ -34,6 +34,7 @@ from domain.erreurs import (
     DejaActive,
     EnvoisEpuises,
     EssaisEpuises,
+    InscriptionExpiree,
     LienExpire,
     Refus,
     TropDeDemandes,
@@ -154,7 +155,8 @@ class Activations:
         """Of many right answers, one activates. The account is held first: everything that changes it takes its turn."""
         async with self._store.transaction() as tx:
             compte = await tx.comptes.verrouiller(jeton.compte_id)
-            if compte is None or compte.etat == "actif" or not await tx.jetons.depenser(jeton.id):
+            # A proof asked for on the last day outlives the sign-up: it opens nothing any more.
+            if compte is None or compte.etat == "actif" or compte.expiree or not await tx.jetons.depenser(jeton.id):
                 return False
             active = await tx.comptes.activer(jeton)
             # Told now that a channel is proven: whoever proves it may not be who signed up.
@@ -163,7 +165,9 @@ class Activations:
             return active
 
     async def _renvoyer(self, tx: Transaction, ouverte: ActivationOuverte, client: str) -> None:
-        attendre = await tx.limites.depenser(self._regulateur.envoi(ouverte.jeton, client))
+        # One that was held back has not been counted among the codes of the account yet.
+        limites = self._regulateur.envoi if ouverte.envois else self._regulateur.ouverture
+        attendre = await tx.limites.depenser(limites(ouverte.jeton, client))
         if attendre is not None:
             raise TropDeDemandes(attendre)
         await tx.jetons.renvoyer(ouverte.jeton.id, DELAI_RENVOI)
@@ -192,6 +196,8 @@ class Activations:
         compte = await tx.comptes.en_attente(id)
         if compte is not None and compte.etat == "actif":
             return DejaActive()
+        if compte is not None and compte.expiree:
+            return InscriptionExpiree()
         return pourquoi(trouve[1])
 
 

@@ -93,6 +93,7 @@ def assembler(p: Ports) -> CasUtilisation:
     moi = Moi(
         store=p.store,
         dossier=p.dossier,
+        disponibilites=p.disponibilites,
         hacheur=p.hacheur,
         sessions=sessions,
         identifiants=identifiants,

@@ -98,7 +98,7 @@ class Consentements:
                 exiger_ecriture(titulaire)
             immediats = {liste: voulu for liste, voulu in diff.items() if liste not in attendus}
             if any(immediats.values()):
-                await self._compter(tx, titulaire)
+                await tx.limites.exiger(self._regulateur.action("diffusion", titulaire.id))
             await self._ecrire(tx, titulaire, immediats, notice, appel)
             if gardee:
                 accord = await self._restreindre(tx, gardee, attendus)
@@ -148,10 +148,6 @@ class Consentements:
         if listes := [liste for liste, voulu in choix.items() if voulu]:
             # By e-mail, where the way out stands: never held back, since additions themselves are counted.
             await tx.avis.avertir(titulaire.id, "diffusion", {"listes": ",".join(listes)}, par="email")
-
-    async def _compter(self, tx: Transaction, titulaire: Titulaire) -> None:
-        if (attendre := await tx.limites.depenser(self._regulateur.action("diffusion", titulaire.id))) is not None:
-            raise TropDeDemandes(attendre)
 
     async def _demander_accord(
         self, tx: Transaction, titulaire: Titulaire, listes: list[str], garant: str | None, appel: Appel

@@ -126,15 +126,14 @@ class Contacts:
         """The live code of this very destination again; a new one for another."""
         ouverte = await tx.jetons.ouvert(jeton.compte_id, "contact", jeton.canal)
         if ouverte and ouverte.jeton.destination == jeton.destination and ouverte.renvoyable:
-            attendre = await tx.limites.depenser(self._regulateur.envoi(jeton, client))
-            if attendre is None:
-                await tx.jetons.renvoyer(ouverte.jeton.id, DELAI_RENVOI)
-                ouverte = await tx.jetons.ouvert(jeton.compte_id, "contact", jeton.canal)
+            await tx.limites.exiger(self._regulateur.envoi(jeton, client))
+            await tx.jetons.renvoyer(ouverte.jeton.id, DELAI_RENVOI)
+            ouverte = await tx.jetons.ouvert(jeton.compte_id, "contact", jeton.canal)
         else:
             await tx.jetons.annuler(jeton.compte_id, ["contact"], jeton.canal)
             ouverte, attendre = await self._ouvreur.limite(tx, jeton, client)
-        if attendre is not None:
-            raise TropDeDemandes(attendre)
+            if attendre is not None:
+                raise TropDeDemandes(attendre)
         if ouverte is None:
             raise ContactInconnu
         return ouverte

@@ -13,7 +13,7 @@ from app.usecases.sessions import Sessions
 from domain.activation import CANAUX, Jeton
 from domain.activite import Activite
 from domain.compte import Langue
-from domain.erreurs import LienExpire, TropDeDemandes
+from domain.erreurs import LienExpire
 from domain.export import GRACE, Annulee, DemandeEffacement, EffacementPrevu, Export
 from domain.limites import Regulateur
 from domain.moi import vue
@@ -48,11 +48,8 @@ class Depart:
         """Everything held about the caller. Refusals: `ReauthentificationRequise`, `TropDeDemandes`."""
         async with self._store.transaction() as tx:
             exiger_recent(exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id)))
-            attendre = await tx.limites.depenser(self._regulateur.action("export", porteur.compte_id))
-            if attendre is None:
-                await tx.registre.noter(porteur.compte_id, Activite(nature="export"))
-        if attendre is not None:
-            raise TropDeDemandes(attendre)
+            await tx.limites.exiger(self._regulateur.action("export", porteur.compte_id))
+            await tx.registre.noter(porteur.compte_id, Activite(nature="export"))
         titulaire = exiger_titulaire(await self._dossier.titulaire(porteur))
         lignes = await self._dossier.activites(porteur.compte_id, None, _TOUT)
         actes = await self._dossier.actes(porteur.compte_id, None, _TOUT)
@@ -74,8 +71,7 @@ class Depart:
             titulaire = exiger_titulaire(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
             if demande.mot_de_passe is None:
                 exiger_recent(titulaire)
-            if (attendre := await tx.limites.depenser(self._regulateur.action("effacement", titulaire.id))) is not None:
-                raise TropDeDemandes(attendre)
+            await tx.limites.exiger(self._regulateur.action("effacement", titulaire.id))
             le = await tx.titulaires.prevoir_effacement(titulaire.id, GRACE)
             await tx.sessions.terminer_toutes(titulaire.id, "effacement")
             await tx.jetons.annuler(titulaire.id, ["activation", "contact", "mot_de_passe", "accord_parental"])

@@ -131,7 +131,9 @@ class Distribution:
     async def _nettoyer(self) -> None:
         while True:
             try:
-                await self._conservation.appliquer()
+                for regle, fait in (await self._conservation.appliquer()).items():
+                    if isinstance(fait, Exception):
+                        _journal.warning("règle de conservation en échec", exc_info=fait, extra={"regle": regle})
             except Indisponible:
                 _journal.info("conservation remise")
             except Exception:

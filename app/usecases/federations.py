@@ -34,7 +34,6 @@ from domain.erreurs import (
     PassageInconnu,
     Refus,
     RetourRefuse,
-    TropDeDemandes,
 )
 from domain.federation import FederationIndisponible, Fournisseur, FournisseurIdentite, IdentiteRecue, IdentiteRefusee
 from domain.jetons import Trousseau
@@ -108,9 +107,7 @@ class Federations:
         # Before anything is written: a provider that is away leaves nothing behind.
         url = await self._adresse(fournisseur, id, demande.intention)
         async with self._store.transaction() as tx:
-            attendre = await tx.limites.depenser(self._regulateur.passage(appel.client))
-            if attendre is not None:
-                raise TropDeDemandes(attendre)
+            await tx.limites.exiger(self._regulateur.passage(appel.client))
             passage = Passage(id=id, fournisseur=demande.fournisseur, intention=demande.intention, retour=demande.retour)
             if demande.intention in _DE_SOI:
                 passage = await self._au_nom_de(tx, porteur, passage)

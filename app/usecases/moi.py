@@ -21,8 +21,6 @@ from domain.erreurs import (
     ErreurChamp,
     IdentifiantIndisponible,
     MotDePasseIncorrect,
-    Refus,
-    TropDeDemandes,
     VersionPerimee,
 )
 from domain.export import QUARANTAINE
@@ -39,7 +37,7 @@ from domain.modification import (
 )
 from domain.moi import MoiVue, etiquette, vue
 from domain.outils import Outils
-from domain.ports import Dossier, Hacheur
+from domain.ports import Disponibilites, Dossier, Hacheur
 from domain.profils import Profil
 from domain.session import Porteur
 from domain.titulaire import Titulaire, au_plus_jeune, exiger_ecriture, exiger_recent, exiger_titulaire
@@ -55,6 +53,7 @@ class Moi:
         *,
         store: Store,
         dossier: Dossier,
+        disponibilites: Disponibilites,
         hacheur: Hacheur,
         sessions: Sessions,
         identifiants: Identifiants,
@@ -63,9 +62,9 @@ class Moi:
         outils: Callable[[], Outils],
         titres: Titres,
     ) -> None:
-        self._store, self._dossier, self._hacheur, self._sessions = store, dossier, hacheur, sessions
-        self._identifiants, self._consentements, self._regulateur = identifiants, consentements, regulateur
-        self._outils, self._titres = outils, titres
+        self._store, self._dossier, self._disponibilites, self._hacheur = store, dossier, disponibilites, hacheur
+        self._sessions, self._identifiants, self._consentements = sessions, identifiants, consentements
+        self._regulateur, self._outils, self._titres = regulateur, outils, titres
 
     async def lire(self, porteur: Porteur) -> MoiVue:
         return vue(exiger_titulaire(await self._dossier.titulaire(porteur)))
@@ -86,8 +85,7 @@ class Moi:
             champs = modifies(titulaire, profil, langue, fixe)
             if not champs:
                 return vue(titulaire)
-            if (attendre := await tx.limites.depenser(self._regulateur.action("profil", titulaire.id))) is not None:
-                raise TropDeDemandes(attendre)
+            await tx.limites.exiger(self._regulateur.action("profil", titulaire.id))
             provenances = restantes(titulaire, profil, self._outils())
             await tx.titulaires.modifier(porteur.compte_id, profil, provenances, langue, fixe)
             await self._consentements.ajuster_a_l_age(tx, porteur.compte_id, au_plus_jeune(profil, provenances), appel)
@@ -133,9 +131,7 @@ class Moi:
                 exiger_recent(tenu)
             if (await tx.titulaires.empreinte_mdp(porteur.compte_id))[0] != verifiee:
                 raise MotDePasseIncorrect
-            attendre = await tx.limites.depenser(self._regulateur.action("mot_de_passe", porteur.compte_id))
-            if attendre is not None:
-                raise TropDeDemandes(attendre)
+            await tx.limites.exiger(self._regulateur.action("mot_de_passe", porteur.compte_id))
             await tx.titulaires.changer_mot_de_passe(porteur.compte_id, neuve)
             await tx.sessions.terminer_toutes(porteur.compte_id, "mot_de_passe", sauf=porteur.session_id)
             await tx.jetons.annuler(porteur.compte_id, ["contact", "mot_de_passe"])
@@ -154,39 +150,31 @@ class Moi:
         """The former one goes into quarantine. Refusals: `IdentifiantIndisponible`, `MotDePasseIncorrect`, `MotDePasseAbsent`,
         `ReauthentificationRequise`, `TropDeDemandes`.
         """
-        exiger_ecriture(await self._dossier.titulaire(porteur))
-        if demande.mot_de_passe is not None:
+        titulaire = exiger_ecriture(await self._dossier.titulaire(porteur))
+        if demande.mot_de_passe is None:
+            exiger_recent(titulaire)
+        else:
             await self._sessions.verifier(porteur, demande.mot_de_passe)
-        async with self._store.transaction() as tx:
-            titulaire = exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
-            if demande.mot_de_passe is None:
-                exiger_recent(titulaire)
-            refus = await self._renommer(tx, titulaire, demande.identifiant)
-        if isinstance(refus, IdentifiantIndisponible):
-            raise await self._conflit(demande.identifiant, appel)
-        if refus:
-            raise refus
+        if demande.identifiant != titulaire.identifiant:
+            # Whatever the answer, it tells as much of a name as a sign-up: counted with them before anybody looks.
+            await self._disponibilites.compter(self._regulateur.inscription(appel.client))
+        try:
+            async with self._store.transaction() as tx:
+                tenu = exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id))
+                await self._renommer(tx, tenu, demande.identifiant)
+        except IdentifiantIndisponible:
+            raise IdentifiantIndisponible(await self._identifiants.suggestions(demande.identifiant)) from None
         return IdentifiantVue(identifiant=demande.identifiant)
 
-    async def _renommer(self, tx: Transaction, titulaire: Titulaire, identifiant: str) -> Refus | None:
+    async def _renommer(self, tx: Transaction, titulaire: Titulaire, identifiant: str) -> None:
+        """Refusals leave the transaction, and undo the change with it."""
         if identifiant == titulaire.identifiant:
-            return None
+            return
         if not await tx.titulaires.renommer(titulaire.id, identifiant, QUARANTAINE):
-            return IdentifiantIndisponible()
-        if (attendre := await tx.limites.depenser(self._regulateur.action("identifiant", titulaire.id))) is not None:
-            # Leaves the transaction, and undoes the change with it.
-            raise TropDeDemandes(attendre)
+            raise IdentifiantIndisponible
+        await tx.limites.exiger(self._regulateur.action("identifiant", titulaire.id))
         await tx.registre.noter(titulaire.id, Activite(nature="identifiant_change"))
         await tx.avis.avertir(titulaire.id, "identifiant_change")
-        return None
-
-    async def _conflit(self, pris: str, appel: Appel) -> Exception:
-        """It tells as much as a sign-up, and is counted with them."""
-        async with self._store.transaction() as tx:
-            attendre = await tx.limites.depenser(self._regulateur.inscription(appel.client))
-        if attendre is not None:
-            return TropDeDemandes(attendre)
-        return IdentifiantIndisponible(await self._identifiants.suggestions(pris))
 
     async def fil(self, porteur: Porteur, apres: str | None, limite: int, langue: Langue) -> Fil:
         """Refusal: `ReferenceMalformee`, for an `apres` that is none of ours."""

@@ -15,8 +15,7 @@ from app.usecases.reprise import reprendre
 from domain import identifiant, mot_de_passe
 from domain.activation import REPRISE_PREUVE, Canal, Jeton, masquer
 from domain.activite import Activite
-from domain.erreurs import ChampsInvalides, CodeExpire, LienExpire, LienInvalide, RecuperationRefusee
-from domain.formulaire import ValeurInvalide
+from domain.erreurs import ChampsInvalides, CodeExpire, LienExpire, LienInvalide, RecuperationRefusee, Sature
 from domain.jetons import Trousseau
 from domain.limites import Limite, Regulateur
 from domain.outils import Formats, Outils
@@ -59,7 +58,8 @@ class Recuperations:
         self._systeme, self._trousseau, self._outils = systeme, trousseau, outils
 
     async def mot_de_passe(self, demande: DemandeRecuperation, appel: Appel) -> RecuperationDemandee:
-        return await self._deposer("mot_de_passe", self._canonique(demande.identifiant), demande.canal, appel)
+        saisie = identifiant.designation(demande.identifiant, self._formats)
+        return await self._deposer("mot_de_passe", saisie, demande.canal, appel)
 
     async def identifiant(self, demande: DemandeIdentifiantOublie, appel: Appel) -> IdentifiantOublieDemande:
         await self._deposer("identifiant", demande.email.lower(), None, appel)
@@ -68,7 +68,7 @@ class Recuperations:
     async def confirmer(self, demande: ConfirmationRecuperation) -> Reinitialise:
         """A new password, by a proof that is checked at this very step. The same proof and password again have the same answer.
 
-        Refusals: `RecuperationRefusee`, a password's.
+        Refusals: `RecuperationRefusee`, `Sature`, a password's.
         """
         jeton, ouverte = await self._prouver(demande)
         epoque = await self._choisir(jeton, demande) if ouverte else None
@@ -84,13 +84,12 @@ class Recuperations:
             connus = await tx.titulaires.mots_connus(jeton.compte_id)
         try:
             self._juger(demande.mot_de_passe, connus)
-        except ChampsInvalides:
-            # The code was right: remarks on the password do not use it up.
+            neuve = await self._hacheur.hacher(demande.mot_de_passe)
+        except (ChampsInvalides, Sature):
+            # The code was right: neither remarks on the password nor want of room use it up.
             if demande.code is not None:
-                async with self._store.transaction() as tx:
-                    await tx.jetons.rendre_essai(jeton.id)
+                await self._rendre_essai(jeton)
             raise
-        neuve = await self._hacheur.hacher(demande.mot_de_passe)
         async with self._store.transaction() as tx:
             if not await tx.titulaires.verrouiller(jeton.compte_id):
                 raise RecuperationRefusee
@@ -120,9 +119,17 @@ class Recuperations:
         async with self._store.transaction() as tx:
             permis = demande.jeton is None or await tx.jetons.compter_reprise("mot_de_passe", jeton.id, REPRISE_PREUVE)
             trouve = await tx.titulaires.empreinte_mdp(jeton.compte_id) if permis else None
-        if trouve is None or not (await self._hacheur.verifier(demande.mot_de_passe, trouve[0])).juste:
-            raise RecuperationRefusee
+        try:
+            if trouve is None or not (await self._hacheur.verifier(demande.mot_de_passe, trouve[0])).juste:
+                raise RecuperationRefusee
+        except Sature:
+            await self._rendre_essai(jeton)
+            raise
         return trouve[1]
+
+    async def _rendre_essai(self, jeton: Jeton) -> None:
+        async with self._store.transaction() as tx:
+            await tx.jetons.rendre_essai(jeton.id)
 
     async def _prouver(self, demande: ConfirmationRecuperation) -> tuple[Jeton, bool]:
         """The proof, and whether it is still to be spent.
@@ -162,14 +169,6 @@ class Recuperations:
                 async with self._store.transaction() as tx:
                     await reservation.garder(tx.reponses, 202, reponse, None)
             return reponse
-
-    def _canonique(self, saisie: str) -> str:
-        if "@" not in saisie:
-            return identifiant.replier(saisie)
-        try:
-            return self._formats.email(saisie).lower()
-        except ValeurInvalide:
-            return ""
 
     def _juger(self, texte: str, connus: list[str]) -> None:
         fautes = mot_de_passe.fautes(texte, connus, self._outils().estimateur)

@@ -12,6 +12,8 @@ from datetime import datetime
 from uuid import UUID
 
 from app.usecases.annonces import annoncer_detachement
+from domain.activation import masquer
+from domain.activite import Activite
 from domain.outils import Outils
 from domain.rattachement import encore_certifiees
 from domain.transaction import Transaction
@@ -26,7 +28,9 @@ async def reprendre(tx: Transaction, compte: UUID, depuis: datetime, empreinte: 
     await tx.sessions.terminer_toutes(compte, motif)
     await tx.jetons.annuler(compte, ["activation", "contact", "mot_de_passe"])
     await tx.jetons.annuler_retours(compte, depuis)
-    await tx.titulaires.demettre(compte, depuis)
+    for canal, valeur in await tx.titulaires.demettre(compte, depuis):
+        details = {"canal": canal, "destination": masquer(canal, valeur)}
+        await tx.registre.noter(compte, Activite(nature="contact_a_confirmer", details=details))
     if evinces := await tx.passages.evincer(compte):
         profil, provenances = await tx.titulaires.profil(compte)
         restent = await tx.passages.identites(compte)

@@ -20,16 +20,16 @@ from domain.erreurs import (
     MotDePasseAbsent,
     MotDePasseIncorrect,
     PasEncoreActif,
+    Sature,
     SessionDejaRemise,
     SessionFinie,
     SessionInconnue,
     TropDeDemandes,
 )
-from domain.formulaire import ValeurInvalide
 from domain.jetons import Trousseau, empreinte_rafraichissement
 from domain.limites import Limite, Regulateur
 from domain.outils import Formats
-from domain.ports import Connexions, Dossier, Hacheur, JetonsAcces, Systeme
+from domain.ports import Connexions, Dossier, Hacheur, JetonsAcces, Systeme, Verification
 from domain.session import (
     DUREE_ACCES,
     FRAICHEUR,
@@ -84,20 +84,18 @@ class Sessions:
         # Counted before anybody compares: however many try at once, only so many are judged.
         permis = await self._connexions.tenter(essai.frein, essai.limites)
         candidat = essai.candidat if permis else None
-        verification = await self._hacheur.verifier(demande.mot_de_passe, candidat.empreinte_mdp if candidat else None)
+        # Held back, it was not counted on the account.
+        frein = essai.frein if permis else None
+        empreinte = candidat.empreinte_mdp if candidat else None
+        verification = await self._juger(demande.mot_de_passe, empreinte, frein, essai.limites)
         if candidat is None or not verification.juste or candidat.etat in ("suspendu", "efface") or candidat.expire:
             sujet = self._trousseau.sujet(essai.candidat.id) if essai.candidat else None
             consigner("connexion_refusee" if permis else "connexion_freinee", sujet=sujet)
             raise IdentifiantsIncorrects
         sujet = self._trousseau.sujet(candidat.id)
-        appareil = essai.appareil or self._systeme.nouvel_id()
-        nouvelle = self._nouvelle(candidat.id, demande, appel, candidat.empreinte_mdp)
         # A success forgets the failures of this account; it gives the others no more than its own unit back (R41). By itself:
         # what everybody is counted on must not be held while the disk is waited for.
         await self._connexions.rendre(essai.frein, essai.limites)
-        ouverte = None
-        if candidat.etat == "actif" and not candidat.effacement_prevu:
-            ouverte = await self._connexions.ouvrir(nouvelle, verification.nouvelle)
         if candidat.etat == "en_attente":
             consigner("connexion_en_attente", sujet=sujet)
             secret = self._trousseau.secret_inscription(candidat.id)
@@ -106,13 +104,14 @@ class Sessions:
             consigner("connexion_effacement", sujet=sujet)
             await self._rappeler(candidat.id, appel.client)
             raise EffacementEnCours
-        ouverte = ouverte or await self._a_nouveau(demande, nouvelle)
+        nouvelle = self._nouvelle(candidat.id, demande, appel, candidat.empreinte_mdp)
+        ouverte = await self._connexions.ouvrir(nouvelle, verification.nouvelle) or await self._a_nouveau(demande, nouvelle)
         if ouverte is None:
             # Suspended, erased, or given another password while this one was compared.
             consigner("connexion_refusee", sujet=sujet)
             raise IdentifiantsIncorrects
         consigner("connexion", sujet=sujet)
-        return self._creee(ouverte, demande, appareil)
+        return self._creee(ouverte, demande, essai.appareil or self._systeme.nouvel_id())
 
     async def _rappeler(self, compte: UUID, client: str) -> None:
         """The way back from an erasure once more, by each channel that was given one: the message may be lost."""
@@ -236,13 +235,23 @@ class Sessions:
             attendre = await tx.limites.attente(frein) if frein and not await tx.limites.freiner(frein) else None
         if attendre is not None:
             raise TropDeDemandes(attendre)
-        verification = await self._hacheur.verifier(mot_de_passe, empreinte)
+        verification = await self._juger(mot_de_passe, empreinte, frein, [])
         if not verification.juste:
             consigner("mot_de_passe_refuse", sujet=self._trousseau.sujet(porteur.compte_id))
             raise MotDePasseIncorrect
         async with self._store.transaction() as tx:
             await tx.limites.rendre(frein, [])
         return empreinte
+
+    async def _juger(
+        self, mot_de_passe: str, empreinte: str | None, frein: bytes | None, limites: list[Limite]
+    ) -> Verification:
+        """What is refused for want of room is no failure: it is counted no more. Refusal: `Sature`."""
+        try:
+            return await self._hacheur.verifier(mot_de_passe, empreinte)
+        except Sature:
+            await self._connexions.annuler(frein, limites)
+            raise
 
     async def _essai(self, demande: DemandeSession, client: str) -> _Essai:
         saisie, candidat = await self._chercher(demande.identifiant)
@@ -255,14 +264,9 @@ class Sessions:
 
     async def _chercher(self, saisie: str) -> tuple[str, Candidat | None]:
         """The canonical form of what was typed, and whom it names. Whatever cannot name anybody is looked for all the same."""
-        if "@" in saisie:
-            try:
-                email = self._formats.email(saisie)
-            except ValeurInvalide:
-                email = saisie
-            return email.lower(), await self._connexions.par_email(email)
-        nom = identifiant.replier(saisie)
-        return nom, await self._connexions.par_identifiant(nom)
+        nom = identifiant.designation(saisie, self._formats)
+        chercher = self._connexions.par_email if "@" in nom else self._connexions.par_identifiant
+        return nom, await chercher(nom)
 
     def _nouvelle(self, compte: UUID, options: OptionsSession, appel: Appel, verifiee: str | None) -> NouvelleSession:
         id = self._systeme.nouvel_id()
@@ -279,18 +283,8 @@ class Sessions:
 
     def _creee(self, ouverte: SessionNeuve, options: OptionsSession, appareil: UUID) -> SessionCreee:
         jetons = self._jetons(ouverte, self._trousseau.rafraichissement(ouverte.id, 0))
-        return SessionCreee(
-            jeton_acces=jetons.jeton_acces,
-            jeton_rafraichissement=jetons.jeton_rafraichissement,
-            expire_dans=jetons.expire_dans,
-            session=jetons.session,
-            session_expire_le=jetons.session_expire_le,
-            session_fin_le=jetons.session_fin_le,
-            rester_connecte=jetons.rester_connecte,
-            jeton_appareil=None
-            if options.appareil_partage
-            else self._trousseau.appareil(ouverte.compte_id, ouverte.epoque, appareil),
-        )
+        connu = None if options.appareil_partage else self._trousseau.appareil(ouverte.compte_id, ouverte.epoque, appareil)
+        return SessionCreee(**structs.asdict(jetons), jeton_appareil=connu)
 
     def _jetons(self, session: SessionOuverte, rafraichissement: str) -> JetonsSession:
         # Never past the end of the session itself.

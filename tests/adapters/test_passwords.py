@@ -175,6 +175,7 @@ class _Portes:
     """Stands where the computation is: each job announces itself, then waits to be let through."""
 
     def __init__(self, hacheur: PasslibHasher, monkeypatch: pytest.MonkeyPatch) -> None:
+        _oisif(hacheur)
         self.commences = 0
         self._entrees = threading.Semaphore(0)
         self.ouverte = threading.Event()
@@ -183,13 +184,22 @@ class _Portes:
         def calcul(mdp: bytes) -> str:
             self.commences += 1
             self._entrees.release()
-            assert self.ouverte.wait(10)
+            assert self.ouverte.wait(60)
             return vrai(mdp)
 
         monkeypatch.setattr(hacheur._contexte, "hash", calcul)
 
     async def attendre_une_entree(self) -> None:
-        assert await asyncio.to_thread(self._entrees.acquire, timeout=10)
+        assert await asyncio.to_thread(self._entrees.acquire, timeout=60)
+
+
+def _oisif(hacheur: PasslibHasher) -> None:
+    """Returns once it has made what a missing hash is compared with: all its threads meet, that of this first job too."""
+    threads = hacheur._executor._max_workers
+    rencontre = threading.Barrier(threads + 1)
+    for _ in range(threads):
+        hacheur._executor.submit(rencontre.wait, 60)
+    rencontre.wait(60)
 
 
 async def test_the_loop_goes_on_while_a_password_is_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,7 +284,7 @@ async def _abandonner(tache: asyncio.Task[str]) -> None:
 
 async def _avec_patience(appel: Callable[[], Awaitable[object]]) -> None:
     """Until it is served: a job whose caller gave up ends in its own time."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await appel()

@@ -23,6 +23,7 @@ from adapters.smtp import SmtpSender
 from adapters.smtp_config import SmtpConfig, lire_url
 from domain.message import EnvoiDiffere, EnvoiRefuse, Rendu
 from tests.certificat import certificat
+from tests.fournisseurs import prise_muette
 
 EXPEDITEUR = "Portail Numérique <noreply@exemple.fr>"
 UTILISATEUR, MOT_DE_PASSE = "portail", "p@ss:w/ord%é"
@@ -89,7 +90,7 @@ def _config(port: int, **changements: Any) -> SmtpConfig:
         utilisateur=None,
         mot_de_passe=None,
         expediteur=EXPEDITEUR,
-        delai=5.0,
+        delai=60.0,
     )
     return structs.replace(config, **changements)
 
@@ -314,7 +315,7 @@ class Script(asyncio.Protocol):
 async def _jouer(reponses: dict[str, str | None], rendu: Rendu = RENDU, **changements: Any) -> list[str]:
     """Sends one message, well before the default delay; the lines the server heard."""
     lignes: list[str] = []
-    async with _ecouter(lambda: Script(reponses, lignes)) as port, asyncio.timeout(3):
+    async with _ecouter(lambda: Script(reponses, lignes)) as port, asyncio.timeout(30):
         await SmtpSender(_config(port, **changements)).envoyer(rendu)
     return lignes
 
@@ -379,7 +380,7 @@ async def test_a_server_that_never_answers_is_left_after_the_delay(verbe: str) -
 
 
 async def test_a_tls_handshake_that_never_ends_is_left_after_the_delay(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
-    async with _ecouter(asyncio.Protocol) as port, asyncio.timeout(3):
+    async with _ecouter(asyncio.Protocol) as port, asyncio.timeout(30):
         assert (await _differe(_config(port, delai=0.05, securite="tls", tls_context=tls[1]))).motif == "smtp_delai"
 
 
@@ -412,9 +413,8 @@ async def test_a_starttls_refused_is_not_replaced_by_clear_text(tls: tuple[ssl.S
 
 
 async def test_nobody_listening_waits_for_the_operator() -> None:
-    async with _ecouter(asyncio.Protocol) as port:
-        pass
-    assert (await _differe(_config(port))).motif == "smtp_connexion"
+    with prise_muette() as prise:
+        assert (await _differe(_config(prise.getsockname()[1]))).motif == "smtp_connexion"
 
 
 async def test_one_connection_carries_one_message() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -36,6 +37,22 @@ def test_any_text_is_estimated(mot_de_passe: str, mots: list[str]) -> None:
 SIGNES = "4@8({[<369&#!1i|0$5+7%2zpassw0rd" * 2
 
 
+def duree(travail: Callable[[], object], fois: int) -> float:
+    """The least processor time it took, of so many times."""
+    durees = []
+    for _ in range(fois):
+        debut = time.process_time()
+        travail()
+        durees.append(time.process_time() - debut)
+    return min(durees)
+
+
+@pytest.fixture(scope="module")
+def sans_borne() -> float:
+    """What a text takes whose signs are read in every way: some 200 ms, on a machine where nothing may hold the loop for 50."""
+    return duree(lambda: zxcvbn(SIGNES[:48], ["dupont", "portail"]), 3)
+
+
 @pytest.mark.parametrize(
     "pathologique",
     [
@@ -49,14 +66,8 @@ SIGNES = "4@8({[<369&#!1i|0$5+7%2zpassw0rd" * 2
         "12011990" * 8,
     ],
 )
-def test_no_text_of_the_length_we_ask_about_holds_the_loop(pathologique: str) -> None:
-    ESTIMATEUR.log10_essais("a", [])
-    durees = []
-    for _ in range(5):
-        debut = time.process_time()
-        ESTIMATEUR.log10_essais(pathologique[:48], ["dupont", "portail"])
-        durees.append(time.process_time() - debut)
-    assert min(durees) < 0.05
+def test_no_text_of_the_length_we_ask_about_holds_the_loop(pathologique: str, sans_borne: float) -> None:
+    assert duree(lambda: ESTIMATEUR.log10_essais(pathologique[:48], ["dupont", "portail"]), 5) < sans_borne / 4
 
 
 LETTRES = {"a": "a4@", "c": "c({[<", "e": "e3", "g": "g69", "i": "i1!", "l": "l17", "o": "o0", "s": "s$5", "t": "t+7"}

@@ -22,6 +22,7 @@ import pytest
 
 from adapters.twilio_sms import TwilioConfig, TwilioSender
 from domain.message import EnvoiDiffere, EnvoiRefuse, Rendu
+from tests.fournisseurs import prise_muette
 
 SID, TOKEN = "AC" + "0123456789abcdef" * 2, "jeton-secret-de-twilio"
 NUMERO, SERVICE = "+33700000000", "MG" + "fedcba9876543210" * 2
@@ -87,13 +88,16 @@ def _erreur(statut: int, code: int) -> str:
     return _http(statut, msgspec.json.encode({"code": code, "message": message, "status": statut}).decode())
 
 
+def _config(**changements: Any) -> TwilioConfig:
+    base: dict[str, Any] = {"account_sid": SID, "auth_token": TOKEN, "expediteur": NUMERO, "delai": 60.0}
+    return TwilioConfig(**(base | changements))
+
+
 @asynccontextmanager
 async def _twilio(reponse: str | bytes | None, **config: Any) -> AsyncIterator[tuple[TwilioSender, Serveur]]:
     serveur = Serveur(reponse)
     ecoute = await asyncio.start_server(serveur.servir, "127.0.0.1", 0)
-    base_url = f"http://127.0.0.1:{ecoute.sockets[0].getsockname()[1]}"
-    base = {"account_sid": SID, "auth_token": TOKEN, "expediteur": NUMERO, "base_url": base_url}
-    sender = TwilioSender(TwilioConfig(**(base | config)))
+    sender = TwilioSender(_config(base_url=f"http://127.0.0.1:{ecoute.sockets[0].getsockname()[1]}", **config))
     try:
         yield sender, serveur
     finally:
@@ -211,7 +215,7 @@ async def test_the_wait_twilio_asks_for_is_told(statut: int, retry_after: str, a
 
 
 async def test_a_server_that_never_answers_is_left_after_the_delay() -> None:
-    async with _twilio(None, delai=0.05) as (sender, _), asyncio.timeout(3):
+    async with _twilio(None, delai=0.05) as (sender, _), asyncio.timeout(30):
         with pytest.raises(EnvoiDiffere) as differe:
             await sender.envoyer(RENDU)
     assert differe.value.motif == "twilio_delai"
@@ -219,18 +223,18 @@ async def test_a_server_that_never_answers_is_left_after_the_delay() -> None:
 
 
 async def test_an_answer_that_never_ends_is_left_after_the_delay() -> None:
-    async with _twilio(_http(201, CREE)[:-10], delai=0.05) as (sender, _), asyncio.timeout(3):
+    async with _twilio(_http(201, CREE)[:-10], delai=0.05) as (sender, _), asyncio.timeout(30):
         with pytest.raises(EnvoiDiffere) as differe:
             await sender.envoyer(RENDU)
     assert differe.value.motif == "twilio_delai"
 
 
 async def test_nobody_listening_is_tried_again() -> None:
-    async with _twilio("") as (sender, _):
-        pass
-    with pytest.raises(EnvoiDiffere) as differe:
-        await sender.envoyer(RENDU)
-    await sender.close()
+    with prise_muette() as prise:
+        sender = TwilioSender(_config(base_url=f"http://127.0.0.1:{prise.getsockname()[1]}"))
+        with pytest.raises(EnvoiDiffere) as differe:
+            await sender.envoyer(RENDU)
+        await sender.close()
     assert differe.value.motif == "twilio_connexion"
     _ne_dit_rien(differe.value)
 

@@ -73,6 +73,6 @@ async def un_autre_attend(proprietaire: asyncpg.Connection) -> None:
     """Returns once somebody waits for a lock."""
     # Not pg_stat_activity, which a transaction sees as it was at its first look.
     ordre = "select exists (select from pg_locks where not granted)"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not await proprietaire.fetchval(ordre):
             pass

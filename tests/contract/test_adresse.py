@@ -85,7 +85,7 @@ async def test_every_door_takes_the_options_of_the_url_tls_among_them(
     settings: Settings, confiance: tuple[ssl.SSLContext, Path], proprietaire: asyncpg.Connection
 ) -> None:
     relais = Relais(settings, confiance[0])
-    options = f"sslmode=verify-full&sslrootcert={quote(str(confiance[1]))}&application_name=porte&connect_timeout=3"
+    options = f"sslmode=verify-full&sslrootcert={quote(str(confiance[1]))}&application_name=porte&connect_timeout=60"
     options += f"&options={quote('-c statement_timeout=4321')}"
     async with AsyncExitStack() as pile:
         await pile.enter_async_context(relais.ouvert())
@@ -102,9 +102,9 @@ async def test_every_door_takes_the_options_of_the_url_tls_among_them(
         with signaux.ecouter("essai") as abonnement:
             signaux.demarrer()
             # It listens.
-            assert await abonnement.nouvelle(5)
+            assert await abonnement.nouvelle(60)
             await proprietaire.execute("select pg_notify('comptoir', 'essai')")
-            assert await abonnement.nouvelle(5)
+            assert await abonnement.nouvelle(60)
         vues = await proprietaire.fetchval("select count(*) from pg_stat_activity where application_name = 'porte'")
         assert (vues, relais.debuts) == (3, [_DEMANDE_TLS] * 3)
 

@@ -12,12 +12,15 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from adapters.postgres import adresse
 from adapters.postgres.conservation import PgConservation
-from adapters.postgres.store import PgStore
+from adapters.postgres.store import PgStore, moteur
+from app.settings import Settings
 from domain.erreurs import Indisponible
 from domain.session import Duree
 from domain.transaction import NouvelleSession
 from tests.contract.lignes import EMPREINTE, INSTANT, JOUR, T0, Horloge, regler, un_actif
+from tests.recueil import Recueil
 
 TABLES = (
     "comptes", "contacts", "actes_juridiques", "jetons", "outbox", "sessions", "activites", "recuperations",
@@ -32,8 +35,15 @@ def conservation(store: PgStore, horloge: Horloge) -> PgConservation:
 
 
 async def faits(conservation: PgConservation, *, simuler: bool = False) -> dict[str, int]:
-    """The rules that concerned a row, and how many."""
-    return {regle: nombre for regle, nombre in (await conservation.appliquer(simuler=simuler)).items() if nombre}
+    """The rules that concerned a row, and how many; none failed."""
+    return comptes(await conservation.appliquer(simuler=simuler))
+
+
+def comptes(faits: Mapping[str, int | Exception]) -> dict[str, int]:
+    for fait in faits.values():
+        if isinstance(fait, Exception):
+            raise fait
+    return {regle: fait for regle, fait in faits.items() if isinstance(fait, int) and fait}
 
 
 async def photographie(proprietaire: asyncpg.Connection) -> Mapping[str, list[str]]:
@@ -172,12 +182,12 @@ async def test_two_at_once_do_the_work_once_and_neither_fails(
     attendus["passages_perimes"] += attendus["identites_oubliees"]
     await horloge.mettre(UN_AN)
     resultats = await asyncio.gather(*(conservation.appliquer() for _ in range(3)))
-    assert sum(map(Counter, resultats), Counter()) == attendus
+    assert sum(map(Counter, map(comptes, resultats)), Counter()) == attendus
     assert await faits(conservation) == {}
     assert await proprietaire.fetchval("select count(*) from comptes where etat = 'efface'") == 30
 
 
-async def test_killed_between_two_batches_it_is_gone_on_with_by_the_next(
+async def test_killed_between_two_batches_it_is_gone_on_with_by_the_next_and_the_other_rules_go_on(
     conservation: PgConservation, proprietaire: asyncpg.Connection, horloge: Horloge
 ) -> None:
     compte = await un_actif(proprietaire)
@@ -191,13 +201,61 @@ async def test_killed_between_two_batches_it_is_gone_on_with_by_the_next(
         " return null; end $$"
     )
     await proprietaire.execute("create trigger mourir after delete on jetons for each statement execute function mourir()")
-    with pytest.raises(Indisponible):
-        await conservation.appliquer()
+    coupee = await conservation.appliquer()
+    assert [regle for regle, fait in coupee.items() if isinstance(fait, Exception)] == ["preuves_perimees"]
     # What the first batch did is done, and nothing by halves.
     assert await proprietaire.fetchval("select count(*) from jetons") == 701
-    assert await proprietaire.fetchval("select count(*) from limites") == 3
+    assert coupee["limites_perimees"] == 3
     await proprietaire.execute("drop trigger mourir on jetons")
-    assert await faits(conservation) == {"preuves_perimees": 701, "limites_perimees": 3}
+    assert await faits(conservation) == {"preuves_perimees": 701}
+
+
+async def test_a_rule_that_takes_too_long_keeps_no_other_from_being_applied_and_is_no_outage(
+    settings: Settings, proprietaire: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch, recueil: Recueil
+) -> None:
+    for regle in ("inscriptions_abandonnees", "limites_perimees"):
+        await mettre(proprietaire, regle, uuid4(), 3)
+    await proprietaire.execute(
+        "create function trainer() returns trigger language plpgsql as $$ begin perform pg_sleep(30); return null; end $$"
+    )
+    await proprietaire.execute("create trigger trainer after delete on comptes for each statement execute function trainer()")
+    monkeypatch.setattr(adresse, "COMMANDE", 1.0)
+    engine = moteur(settings.database_url or "", 1)
+    resultat = await PgConservation(engine).appliquer()
+    assert isinstance(resultat["inscriptions_abandonnees"], TimeoutError)
+    assert resultat["limites_perimees"] == 3
+    assert not any("comptoir.base" in ligne for ligne in recueil.lignes)
+    # Nothing of it was done; nor is the connection lost.
+    assert (await PgConservation(engine).appliquer(simuler=True))["inscriptions_abandonnees"] == 3
+    await engine.dispose()
+
+
+async def test_without_a_database_no_rule_is_tried() -> None:
+    engine = moteur("postgresql://comptoir@127.0.0.1:1/absente", 1)
+    with pytest.raises(Indisponible):
+        await PgConservation(engine).appliquer()
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(("terminee_le", "expire_le"), [(T0, T0 + JOUR / 2), (None, T0)], ids=["ended", "expired"])
+async def test_a_session_goes_a_day_after_its_end_however_long_it_could_have_lasted(
+    conservation: PgConservation,
+    proprietaire: asyncpg.Connection,
+    horloge: Horloge,
+    terminee_le: datetime | None,
+    expire_le: datetime,
+) -> None:
+    await proprietaire.execute(
+        "insert into sessions (id, compte_id, empreinte, inactivite, appareil_partage, terminee_le, expire_le, fin_le)"
+        " values (gen_random_uuid(), $1, sha256(''), '12 h', false, $2, $3, horloge() + interval '24 h')",
+        await un_actif(proprietaire),
+        terminee_le,
+        expire_le,
+    )
+    await horloge.mettre(T0 + JOUR - INSTANT)
+    assert await faits(conservation) == {}
+    await horloge.mettre(T0 + JOUR)
+    assert await faits(conservation) == {"sessions_finies": 1}
 
 
 async def test_a_row_that_somebody_holds_delays_nobody_and_goes_next_time(

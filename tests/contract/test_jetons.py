@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -168,7 +169,9 @@ async def test_a_channel_asked_for_at_once_from_six_places_has_one_code(service:
 async def test_the_database_holds_no_code_and_no_link(service: Service, proprietaire: asyncpg.Connection) -> None:
     inscription = await service.inscrit(une_demande(activer_par="sms"))
     await service.demander(inscription, "email")
-    caches = [inscription["secret"], await service.code(MOBILE), await service.code(EMAIL), await service.lien(EMAIL)]
+    # Whole words: digests and microseconds hold any six digits now and then.
+    codes = rf"(?<![\w.])({await service.code(MOBILE)}|{await service.code(EMAIL)})(?!\w)"
+    caches = re.compile(rf"{codes}|{inscription['secret']}|{await service.lien(EMAIL)}")
     for table in ("comptes", "contacts", "jetons", "outbox", "idempotence", "limites", "actes_juridiques"):
         for ligne in await proprietaire.fetch(f"select t::text as ligne from {table} t"):  # noqa: S608
-            assert not [valeur for valeur in caches if valeur in ligne["ligne"]], table
+            assert not caches.search(ligne["ligne"]), table

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from adapters.postgres import schema
 from adapters.postgres.documents import PgDocuments
 from adapters.postgres.lectures import Lectures
 from adapters.postgres.schema import PgSante
@@ -102,7 +103,8 @@ async def test_the_application_neither_dates_nor_numbers_a_line_nor_publishes_a_
             )
 
 
-async def test_a_role_that_owns_the_ledger_is_not_ready_to_serve(settings: Settings) -> None:
+async def test_a_role_that_owns_the_ledger_is_not_ready_to_serve(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "_SONDE", 60)
     assert settings.database_url
     assert settings.database_owner_url
     for url, separee, prete in (

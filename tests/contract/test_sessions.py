@@ -18,7 +18,7 @@ from adapters.postgres.connexions import PgConnexions
 from adapters.postgres.lectures import Lectures
 from adapters.postgres.store import PgStore
 from app.settings import Settings
-from domain.session import FRAICHEUR, REPRISE, Duree, Ouverture, Presentation, SessionOuverte
+from domain.session import FRAICHEUR, REPRISE, SESSIONS_PAR_COMPTE, Duree, Ouverture, Presentation, SessionOuverte
 from domain.transaction import NouvelleSession
 from tests.contract.lignes import EMPREINTE, INSTANT, T0, Horloge, regler, un_actif, un_autre_attend
 
@@ -151,6 +151,39 @@ async def test_a_session_that_opens_just_before_a_change_of_password_ends_with_i
         await un_autre_attend(proprietaire)
     await changement
     assert await proprietaire.fetchval("select motif from sessions") == "mot_de_passe"
+
+
+async def vivantes(proprietaire: asyncpg.Connection, compte: UUID) -> set[UUID]:
+    ordre = "select id from sessions where compte_id = $1 and terminee_le is null and expire_le > horloge()"
+    return {ligne["id"] for ligne in await proprietaire.fetch(ordre, compte)}
+
+
+async def test_one_session_too_many_ends_the_one_refreshed_least_recently_however_many_open_at_once(
+    store: PgStore, compte: UUID, proprietaire: asyncpg.Connection, horloge: Horloge, connexions: PgConnexions
+) -> None:
+    voisine = une_session(await un_actif(proprietaire, "yann.dupont"))
+    assert await ouvrir(store, voisine)
+    # Over, it takes nobody's place.
+    assert await ouvrir(store, une_session(compte, duree=Duree(60, 60)))
+    rafraichie, oubliee = une_session(compte), une_session(compte)
+    for session in (rafraichie, oubliee):
+        assert await ouvrir(store, session)
+    await horloge.avancer(timedelta(minutes=1))
+    assert await tourner(connexions, rafraichie.id, 0)
+    for _ in range(SESSIONS_PAR_COMPTE - 2):
+        assert await ouvrir(store, une_session(compte))
+    assert {rafraichie.id, oubliee.id} < await vivantes(proprietaire, compte)
+    await horloge.avancer(timedelta(minutes=1))
+    for autres in ([une_session(compte)], [une_session(compte) for _ in range(40)]):
+        assert all(await asyncio.gather(*(connexions.ouvrir(session) for session in autres)))
+        restees = await vivantes(proprietaire, compte)
+        assert len(restees) == SESSIONS_PAR_COMPTE
+        assert restees > {session.id for session in autres}
+        assert oubliee.id not in restees
+    assert await proprietaire.fetchval("select array_agg(distinct motif) from sessions where terminee_le is not null") == [
+        "nombre"
+    ]
+    assert await tourner(connexions, voisine.id, 0)
 
 
 # Rotation

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import identifiant
-from domain.identifiant import IdentifiantInvalide, base, canonique, sans_numero, variantes, voisins
+from domain.identifiant import IdentifiantInvalide, base, canonique, designation, sans_numero, variantes, voisins
 from tests.builders import des_outils
 
 TRANSLITTERER = des_outils().formats.translitterer
@@ -269,3 +269,21 @@ def test_the_base_of_any_identifiant_can_be_numbered(saisie: str, numero: int) -
 )
 def test_neighbours_of_a_taken_name_begin_with_its_own_series(pris: str, attendus: list[str]) -> None:
     assert list(voisins(pris)) == attendus
+
+
+@pytest.mark.parametrize(
+    ("saisie", "designe"),
+    [
+        ("INES.Dupont", "ines.dupont"),
+        ("Ines@Exemple.FR", "ines@exemple.fr"),
+        ("ines@exämple.fr", "ines@xn--exmple-cua.fr"),
+        # What can name nobody: no address, or letters that no identifiant has.
+        ("@@exemple", ""),
+        ("inès@exemple.fr", ""),
+        ("inès.dupont", ""),
+        # A full-width @ is none.
+        ("ines＠exemple.fr", ""),
+    ],
+)
+def test_what_is_typed_to_name_an_account_is_folded_one_way(saisie: str, designe: str) -> None:
+    assert designation(saisie, des_outils().formats) == designe

@@ -155,16 +155,20 @@ class Modele:
         if not self._compter(preuve, "activation", compte):
             if preuve.sort == "oubliee" or preuve.compte is not compte or preuve.usage != "activation":
                 return 404, "activation_inconnue"
-            return (409, "deja_active") if compte.etat == "actif" else self._pourquoi(preuve)
+            if compte.etat == "actif":
+                return 409, "deja_active"
+            return self._pourquoi(preuve) if compte.expire_le > self.instant else (410, "inscription_expiree")
         if not juste:
             return 422, "code_incorrect"
+        if compte.expire_le <= self.instant:
+            return 410, "inscription_expiree"
         self._activer(preuve)
         return OK
 
     def suivre(self, preuve: Preuve) -> Reponse:
         if preuve.usage != "activation" or preuve.sort == "oubliee":
             return 410, "lien_expire"
-        if self.ouverte(preuve):
+        if self.ouverte(preuve) and preuve.compte.expire_le > self.instant:
             self._activer(preuve)
         return OK if preuve.compte.etat == "actif" else (410, "lien_expire")
 

@@ -25,8 +25,9 @@ from tests.service import Service, bearer
 T = TypeVar("T")
 
 DEBUT = datetime(2026, 11, 21, 10, tzinfo=UTC)
-# Their names are seen by nobody else: canaries. Ada and Blaise share a mailbox, Blaise and Chloé a telephone.
-PERSONNES = {"Ada": "Zorvane", "Blaise": "Quilbec", "Chloe": "Mirdalou"}
+# Their names are seen by nobody else: canaries, too long to be read in a token by chance. Ada and Blaise share a mailbox,
+# Blaise and Chloé a telephone.
+PERSONNES = {"Ada": "Zorvanetille", "Blaise": "Quilbecardin", "Chloe": "Mirdalouette"}
 EMAILS = {"Ada": "foyer@exemple.fr", "Blaise": "foyer@exemple.fr", "Chloe": "chloe@exemple.fr"}
 MOBILES = {"Ada": "+33611111111", "Blaise": "+33622222222", "Chloe": "+33622222222"}
 VALEURS = {"email": ("foyer@exemple.fr", "chloe@exemple.fr", "neuve@exemple.fr"), "sms": ("+33611111111", "+33633333333")}
@@ -192,7 +193,7 @@ class Monde(RuleBasedStateMachine):
 
     def _sans_indiscretion(self, message: MessageRecu, compte: Compte) -> None:
         assert message.destination in self.destinations[compte.id]
-        assert not re.search(r"(?i)Zorvane|Quilbec|Mirdalou", message.texte)
+        assert not any(canari.lower() in message.texte.lower() for canari in PERSONNES.values())
         for autre in self.modele.comptes:
             if autre is not compte and autre.etat in ("en_attente", "actif", "suspendu") and autre.identifiant in message.texte:
                 assert autre.contacts["email"].verifie

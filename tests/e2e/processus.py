@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 COMPTOIR = Path(sys.executable).with_name("comptoir")
 # Seconds: a loaded machine is slow, a hung one is worse.
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def attendre(condition: Callable[[], T], delai: float = PATIENCE, pas: float = 0.02) -> T:
@@ -39,9 +39,11 @@ def attendre(condition: Callable[[], T], delai: float = PATIENCE, pas: float = 0
 
 @contextmanager
 def dossier_jetable(parent: Path | None = None) -> Iterator[Path]:
-    """A folder the embedded server may live in, in memory where the machine offers it."""
+    """A folder the embedded server may live in, in memory where the machine offers enough of it."""
     memoire = Path("/dev/shm")
-    chemin = Path(tempfile.mkdtemp(prefix="comptoir-e2e-", dir=parent or (memoire if memoire.is_dir() else None)))
+    # Of all the tests together, the server's journal alone takes one.
+    assez = memoire.is_dir() and shutil.disk_usage(memoire).free > 2 * 2**30
+    chemin = Path(tempfile.mkdtemp(prefix="comptoir-", dir=parent or (memoire if assez else None)))
     # The database server runs as another user when the tests run as root.
     chemin.chmod(0o755)
     try:
@@ -58,7 +60,7 @@ def environnement(dossier: Path, **reglages: object) -> dict[str, str]:
     }
 
 
-def executer(*arguments: str, env: dict[str, str], delai: float = 60) -> subprocess.CompletedProcess[str]:
+def executer(*arguments: str, env: dict[str, str], delai: float = PATIENCE) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself."""
     return subprocess.run([COMPTOIR, *arguments], env=env, capture_output=True, text=True, timeout=delai, check=False)
 
@@ -75,8 +77,12 @@ class Comptoir:
 
     def __enter__(self) -> Self:
         self.lancer()
-        if self.commande == "serve":
-            attendre(self.pret)
+        try:
+            if self.commande == "serve":
+                attendre(self.pret)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -100,7 +106,7 @@ class Comptoir:
     def pret(self) -> bool:
         assert self.vivant(), self.journal()
         try:
-            return httpx.get(f"{self.url}/sante/pret", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/sante/pret", timeout=10).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -132,9 +138,15 @@ class Comptoir:
 
 
 def port_libre() -> int:
+    """Never the same twice, nor anybody else's before it serves or from one start to the next: held until the tests end."""
     with socket.socket() as prise:
+        # Held without listening, it may be listened on by whoever sets either option: on Linux only.
+        prise.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        prise.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         prise.bind(("127.0.0.1", 0))
         port: int = prise.getsockname()[1]
+        if sys.platform == "linux":
+            prise.detach()
         return port
 
 

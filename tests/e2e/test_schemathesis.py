@@ -31,7 +31,7 @@ def test_the_service_does_what_its_document_tells_and_refuses_what_it_does_not(s
     ]  # fmt: skip
     # Where it runs, it leaves a cache.
     env = serve.env | {"PYTHONPATH": str(ICI.parents[1])}
-    fini = subprocess.run(commande, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+    fini = subprocess.run(commande, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=1800, check=False)
     assert fini.returncode == 0, fini.stdout[-20_000:] + fini.stderr[-5_000:]
     assert serve.fautes() == []
     # The secrets and sessions were good: some sign-ups could be cancelled, some people read, changed, closed what is theirs.

@@ -21,6 +21,7 @@ EMAIL, IDENTIFIANT = "ines@exemple.fr", "ines.dupont"
 FAUX, NEUF = "Tulipe!74orage", "Cerise!84brume"
 DEBUT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 REFUSE, TROP = (401, "identifiants_incorrects"), (429, "trop_de_demandes")
+SATURE = (503, "service_sature")
 
 
 async def a(service: Service, secondes: float) -> None:
@@ -304,6 +305,22 @@ async def test_of_fifty_guesses_at_once_exactly_five_are_judged(proxy: Service, 
     assert (evenements.count("connexion_refusee"), evenements.count("connexion_freinee")) == (5, 45)
     # The right one comes too late.
     assert refus(await proxy.connecter(IDENTIFIANT, MOT_DE_PASSE)) == REFUSE
+
+
+async def test_what_is_refused_for_want_of_room_is_counted_nowhere_and_the_failures_stay(service_limite: Service) -> None:
+    await service_limite.actif(une_demande())
+    await service_limite.sql.execute("delete from limites")
+    await echouer(service_limite, 4)
+    with service_limite.sature():
+        for nom, mot in ((IDENTIFIANT, MOT_DE_PASSE), (IDENTIFIANT, FAUX), ("personne.inconnue", FAUX)) * 3:
+            assert refus(await service_limite.connecter(nom, mot)) == SATURE
+    assert await juges(service_limite) == [0, 4, 4]
+    await echouer(service_limite, 3)
+    # Held back, it was not counted on the account: it takes nothing from there.
+    with service_limite.sature():
+        assert refus(await service_limite.connecter(IDENTIFIANT, MOT_DE_PASSE)) == SATURE
+    assert await juges(service_limite) == [0, 5, 7]
+    assert refus(await service_limite.connecter(IDENTIFIANT, MOT_DE_PASSE)) == REFUSE
 
 
 async def test_two_processes_share_their_counts(service_limite: Service) -> None:

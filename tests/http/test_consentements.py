@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import asyncpg
 import httpx
 import pytest
 
+from adapters.system import RealSystem
 from domain.inscription import LISTES
-from tests.builders import MOT_DE_PASSE, VERSION, Corps, altere, un_citoyen, une_demande
+from tests.builders import AUJOURDHUI, MOT_DE_PASSE, VERSION, Corps, altere, un_citoyen, une_demande
 from tests.openapi import operations
 from tests.service import Service, champs_fautifs, publier, refus
 
@@ -76,7 +76,8 @@ async def test_choices_take_effect_at_once_and_only_what_changes_leaves_a_line(s
     for acte in actes:
         texte = await service.http.get(f"/v1/documents-legaux/{acte['document']}/versions/{acte['version']}")
         assert (acte["version"], acte["sha256"]) == (VERSION, texte.json()["sha256"])
-    assert [a["fait_le"] for a in actes] == sorted((a["fait_le"] for a in actes), reverse=True)
+    instants = [datetime.fromisoformat(a["fait_le"]) for a in actes]
+    assert instants == sorted(instants, reverse=True)
 
 
 async def test_the_four_choices_are_made_at_once_and_none_is_supposed(service: Service) -> None:
@@ -324,8 +325,8 @@ async def test_the_ledger_tells_the_language_of_the_text_and_not_the_account_s(s
 
 async def test_the_version_in_force_is_accepted_and_no_other(service: Service) -> None:
     session = await service.entre(une_demande())
-    demain = datetime.now(ZoneInfo("UTC")).date() + timedelta(days=1)
-    await publier(service, "2027-01", "Texte de demain.", demain)
+    await service.arreter_horloge(maintenant := datetime.now(UTC))
+    await publier(service, "2027-01", "Texte de demain.", maintenant.date() + timedelta(days=1))
     await publier(service, SUIVANTE, "Texte neuf.")
     chemin, actes = "/v1/moi/acceptations", await service.compter("actes_juridiques")
     for version in (VERSION, "2027-01", "x"):
@@ -345,12 +346,15 @@ async def test_the_version_in_force_is_accepted_and_no_other(service: Service) -
 # Under fifteen
 
 
+@pytest.fixture(autouse=True)
+def aujourdhui(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day that does not end while a birth date is told from it, and is no 29 February."""
+    monkeypatch.setattr(RealSystem, "aujourdhui", lambda _: AUJOURDHUI)
+
+
 def ne_il_y_a(ans: int, jours: int = 0) -> str:
     """The birth date of whoever is that old today, and so many days more."""
-    jour = datetime.now(ZoneInfo("Europe/Paris")).date()
-    # 1 March stands for a 29 February that is not.
-    ne = date(jour.year - ans, 3, 1) if (jour.month, jour.day) == (2, 29) else jour.replace(year=jour.year - ans)
-    return (ne - timedelta(days=jours)).isoformat()
+    return (AUJOURDHUI.replace(year=AUJOURDHUI.year - ans) - timedelta(days=jours)).isoformat()
 
 
 async def un_mineur(service: Service, canal: str = "email", **changes: Any) -> Corps:
@@ -400,7 +404,7 @@ async def test_a_guardian_refuses_for_good_or_does_not_answer_and_nothing_is_sen
 
 
 async def test_an_agreement_is_waited_for_seven_days_to_the_instant(service: Service) -> None:
-    debut = datetime.now(ZoneInfo("UTC")) + timedelta(hours=1)
+    debut = datetime.now(UTC) + timedelta(hours=1)
     await service.arreter_horloge(debut)
     session = await un_mineur(service)
     await choisir(service, session, GARANT, sms=True)

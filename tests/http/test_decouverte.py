@@ -103,6 +103,7 @@ async def test_the_configuration_tells_the_figures_that_the_service_lives_by(ser
         **figures("modifications_par_compte", ACTIONS_PAR_COMPTE["profil"]),
         **figures("abonnements_par_compte", ACTIONS_PAR_COMPTE["diffusion"]),
         **figures("accords_parentaux_par_compte", ACCORDS_PAR_COMPTE),
+        "sessions_par_compte": 100,
     }
     assert lue["sessions"] == {
         "jeton_acces": 600,
@@ -121,8 +122,8 @@ async def test_the_configuration_tells_the_figures_that_the_service_lives_by(ser
 def test_no_figure_that_a_caller_can_meet_is_left_untold() -> None:
     tables = {nom: t for nom, t in vars(limites).items() if isinstance(t, tuple)} | ACTIONS_PAR_COMPTE
     fenetres = [f for table in tables.values() for f in table if isinstance(f, Fenetre)]
-    # Besides the windows: the size of a body, the networks of IPv6, and the two figures of `freiner`.
-    assert len(LimitesPubliees.__struct_fields__) == len(fenetres) + 5
+    # Besides the windows: the size of a body, the networks of IPv6, the two figures of `freiner`, the sessions of an account.
+    assert len(LimitesPubliees.__struct_fields__) == len(fenetres) + 6
 
 
 async def test_a_legal_text_comes_with_the_sha256_of_its_bytes_and_its_version(service: Service) -> None:

@@ -11,7 +11,7 @@ import httpx
 
 from app.composition import conserver
 from domain.inscription import LISTES
-from tests.builders import MOT_DE_PASSE, Corps, un_citoyen, une_demande
+from tests.builders import MOT_DE_PASSE, Corps, parait, un_citoyen, une_demande
 from tests.service import Service, publier, refus
 
 MOBILE, EMAIL, NOUVELLE = "+33612345678", "ines@exemple.fr", "nouvelle@exemple.fr"
@@ -123,12 +123,13 @@ async def test_the_export_holds_no_secret_and_nothing_of_anybody_else(service: S
     assert "Navigateur/1" in texte
 
     secrets = [inscription["secret"], *(str(v) for n, v in session.items() if n.startswith("jeton_")), MOT_DE_PASSE]
-    secrets += [await service.code(MOBILE), await service.code("jamais-prouvee@exemple.fr")]
     secrets += [jeton for m in await service.messages() for jeton in re.findall(r"[#/]([\w-]{64})", m.texte)]
     secrets += [str(id) for (id,) in await service.sql.fetch("select id from jetons")]
     secrets += [h for (h,) in await service.sql.fetch("select empreinte_mdp from comptes")]
     secrets += [h.hex() for (h,) in await service.sql.fetch("select empreinte from sessions")]
     assert not [secret for secret in secrets if secret in texte]
+    codes = [await service.code(MOBILE), await service.code("jamais-prouvee@exemple.fr")]
+    assert not [code for code in codes if parait(code, texte)]
     assert "argon2" not in texte
 
 
@@ -375,7 +376,7 @@ async def test_the_job_says_what_it_would_do_does_it_once_and_twice_is_as_good(s
     for _ in range(2):
         assert (await conserver(service.settings, simuler=True))["effacements_echus"] == 1
     faits = await asyncio.gather(*(conserver(service.settings, simuler=False) for _ in range(3)))
-    assert sum(f["effacements_echus"] for f in faits) == 1
+    assert sorted(str(f["effacements_echus"]) for f in faits) == ["0", "0", "1"]
     assert (await conserver(service.settings, simuler=False))["effacements_echus"] == 0
     assert await service.sql.fetchval("select count(*) from comptes where etat = 'efface'") == 1
 

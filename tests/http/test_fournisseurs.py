@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import pytest
 
+from adapters.system import RealSystem
 from domain.fiches import FICHES
 from domain.fournisseurs import CONDITIONS, PRECONDITION, proposees
 from tests.openapi import le_document
@@ -25,7 +26,7 @@ async def conseils(service: Service, reponses: Mapping[str, bool | None], langue
 
 
 async def test_the_list_is_today_s_and_the_past_is_there_for_the_asking(service: Service) -> None:
-    jour = datetime.now(UTC).date()
+    jour = RealSystem().aujourdhui()
     presents = (await service.http.get(LISTE)).json()
     tous = (await service.http.get(LISTE, params={"tous": "true"})).json()
     assert [f["code"] for f in presents["fournisseurs"]] == [f.code for f in proposees(jour)]

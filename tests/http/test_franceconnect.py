@@ -10,12 +10,14 @@ import httpx
 import pytest
 from msgspec import structs
 
+from adapters.system import RealSystem
 from app.composition import conserver
 from app.settings import Settings
 from app.simulateur.personnes import Personne
 from app.simulateur.regles import FRANCECONNECT
 from tests.builders import (
     ABSENT,
+    AUJOURDHUI,
     MOT_DE_PASSE,
     Corps,
     altere,
@@ -341,7 +343,10 @@ async def test_an_uncommon_civil_status_signs_up_too_and_is_kept_as_received(
         assert manque not in saisi or moi["provenances"][f"/profil/{manque}"]["source"] == "declaration"
 
 
-async def test_under_fifteen_the_account_opens_and_the_mailing_lists_wait_for_a_parent(federe: Service) -> None:
+async def test_under_fifteen_the_account_opens_and_the_mailing_lists_wait_for_a_parent(
+    federe: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RealSystem, "aujourdhui", lambda _: AUJOURDHUI)
     prerempli = await federe.prerempli("moins_16_ans")
     demande = demande_federee(prerempli, diffusion={"email": True})
     assert champs_fautifs(await federe.inscrire(demande)).keys() == {"/diffusion/email"}

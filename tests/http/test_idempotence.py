@@ -13,7 +13,7 @@ import pytest
 from msgspec import structs
 
 from app.settings import Settings
-from tests.builders import MOT_DE_PASSE, modifie, une_demande
+from tests.builders import MOT_DE_PASSE, modifie, parait, une_demande
 from tests.service import Service, champs_fautifs, porteur, refus
 
 CLE = "8f4d1c1e-6f0a-4f7e-9f57-0f2a3f6f2a11"
@@ -187,12 +187,12 @@ async def test_a_key_that_a_crash_left_reserved_is_free_again_after_its_time(ser
 
 
 async def test_a_worker_slower_than_its_reservation_does_not_sign_up_beside_the_retry(service: Service) -> None:
-    verrou = service.sql.transaction()
-    await verrou.start()
-    # The first request stops in its transaction, behind this lock, until another has taken its key.
-    await service.sql.execute("lock table contacts in exclusive mode")
-    lente = asyncio.create_task(service.inscrire(une_demande(), cle=CLE))
     async with Service(service.settings) as autre:
+        verrou = service.sql.transaction()
+        await verrou.start()
+        # The first request stops in its transaction, behind this lock, until another has taken its key.
+        await service.sql.execute("lock table contacts in exclusive mode")
+        lente = asyncio.create_task(service.inscrire(une_demande(), cle=CLE))
         while not await autre.compter("idempotence"):
             pass
         await autre.sql.execute("update idempotence set prise = gen_random_uuid()")
@@ -247,13 +247,14 @@ async def test_what_is_stored_for_a_replay_holds_neither_secret_nor_address(serv
     inscription = (await service.inscrire(une_demande(activer_par="sms"), cle=CLE)).json()
     await service.demander(inscription, "email", **{"Idempotency-Key": CLE})
     cachees = [
-        inscription["secret"], MOT_DE_PASSE, CLE, await service.code(MOBILE), await service.code(EMAIL),
-        await service.lien(EMAIL), EMAIL, MOBILE, "0612345678", "Dupont", "Goff",
+        inscription["secret"], MOT_DE_PASSE, CLE, await service.lien(EMAIL), EMAIL, MOBILE, "0612345678", "Dupont", "Goff",
     ]  # fmt: skip
+    codes = [await service.code(MOBILE), await service.code(EMAIL)]
     lignes = await service.sql.fetch("select i::text as ligne from idempotence i")
     assert len(lignes) == 2
     for ligne in lignes:
         assert not [valeur for valeur in cachees if valeur in ligne["ligne"]]
+        assert not [code for code in codes if parait(code, ligne["ligne"])]
 
 
 async def test_a_key_is_1_to_255_printable_characters_given_once(service: Service) -> None:

@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -196,6 +196,8 @@ async def test_while_server_keys_are_replaced_tokens_of_both_are_good_and_publis
     ancienne = settings.secret_keys
     neuve = "neuve:" + "bmV1dmVuZXV2ZW5ldXZlbmV1dmVuZXV2ZW5ldXZlISE="
     async with Service(settings) as avant:
+        # An answer is given again for ten seconds: the time that the processes below take to start is none of it.
+        await avant.arreter_horloge(datetime.now(UTC))
         _, session = await titulaire(avant)
     async with Service(replace(settings, secret_keys=f"{neuve},{ancienne}")) as pendant:
         assert (await pendant.appeler(session, "GET", "/v1/moi")).status_code == 200

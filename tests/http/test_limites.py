@@ -150,6 +150,20 @@ async def test_an_account_gets_five_codes_a_day_on_a_channel(service_limite: Ser
     assert (await service_limite.demander(inscription, "email")).status_code == 202
 
 
+@pytest.mark.parametrize("encore", ["renvoyer", "demander"])
+async def test_a_first_code_that_was_held_back_is_one_of_the_five(service_limite: Service, encore: str) -> None:
+    await a(service_limite, 0)
+    await service_limite.inscrit(une_demande(email="a0@exemple.fr", activer_par="email"))
+    inscription = await service_limite.inscrit(une_demande(email="a0@exemple.fr", activer_par="email"))
+    assert inscription["activation"]["livraison"] == "retenu"
+    await a(service_limite, 60)
+    quoi = inscription["activation"] if encore == "renvoyer" else "email"
+    assert (await getattr(service_limite, encore)(inscription, quoi)).status_code == 202
+    for n in range(1, 6):
+        await service_limite.corriger(inscription, email=f"a{n}@exemple.fr")
+        assert trop(await service_limite.demander(inscription, "email")) is (n == 5)
+
+
 async def test_a_client_sends_ten_sms_an_hour_and_no_other_client_pays_for_it(service_limite: Service) -> None:
     await a(service_limite, 0)
     for n in range(11):

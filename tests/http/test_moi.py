@@ -310,6 +310,10 @@ async def test_the_current_password_is_not_guessed_from_a_session_and_nobody_els
     service = service_limite
     session = await service.entre(une_demande())
     ailleurs = await service.connecte("ines.dupont", MOT_DE_PASSE)
+    # What nobody judged is not counted.
+    with service.sature():
+        for _ in range(6):
+            assert refus(await changer_mot_de_passe(service, session, MOT_DE_PASSE, NEUF)) == (503, "service_sature")
     # Counted together, whichever call asks for it.
     for n, methode, chemin, corps in (
         (1, "PUT", "/v1/moi/mot-de-passe", {"mot_de_passe_actuel": "faux", "mot_de_passe": NEUF}),
@@ -399,13 +403,18 @@ async def test_what_keeps_a_name_or_sends_a_message_is_done_so_often_and_no_more
     assert (await service_limite.connecter("ines.numero2", mots[5])).status_code == 201
 
 
-async def test_asking_for_taken_names_is_counted_with_the_sign_ups_of_the_address(service_limite: Service) -> None:
+@pytest.mark.parametrize(("nom", "premieres"), [("yann.dupont", [409] * 38), ("ines.libre{}", [200] * 3 + [429] * 35)])
+async def test_whatever_is_told_of_a_name_is_counted_with_the_sign_ups_of_the_address(
+    service_limite: Service, nom: str, premieres: list[int]
+) -> None:
     await service_limite.arreter_horloge(datetime.now(UTC))
     session = await service_limite.entre(une_demande())
     await service_limite.inscrit(une_demande(identifiant="yann.dupont"))
-    noms = [refus(await renommer(service_limite, session, "yann.dupont")) for _ in range(39)]
-    assert noms == [(409, "identifiant_indisponible")] * 38 + [(429, "trop_de_demandes")]
-    assert (await renommer(service_limite, session, "ines.libre")).status_code == 200
+    assert [(await renommer(service_limite, session, nom.format(n))).status_code for n in range(38)] == premieres
+    reste = await renommer(service_limite, session, "ines.autre")
+    assert (refus(reste), reste.headers["retry-after"]) == ((429, "trop_de_demandes"), "300")
+    # One's own tells nothing, and is not counted.
+    assert (await renommer(service_limite, session, (await service_limite.moi(session))["identifiant"])).status_code == 200
 
 
 async def test_what_adds_to_a_kept_history_is_done_so_often_and_no_more(service_limite: Service) -> None:
@@ -455,7 +464,8 @@ async def test_the_feed_tells_a_whole_life_newest_first(service: Service) -> Non
         "mot_de_passe_reinitialise", "connexion", "deconnexion", "connexion", "effacement_demande", "effacement_annule",
         "connexion", "sessions_fermees", "connexion",
     ]  # fmt: skip
-    assert [ligne["fait_le"] for ligne in lignes] == sorted((ligne["fait_le"] for ligne in lignes), reverse=True)
+    instants = [datetime.fromisoformat(ligne["fait_le"]) for ligne in lignes]
+    assert instants == sorted(instants, reverse=True)
     # Destinations as one recognises one's own; nothing else of them, nor of any secret.
     contact = next(ligne for ligne in lignes if ligne["nature"] == "contact_change")
     assert contact["details"] == {"canal": "email", "destination": "n•••@exemple.fr"}

@@ -61,7 +61,7 @@ async def avis(service: Service, destination: str) -> int:
 
 async def attendent(service: Service, combien: int) -> None:
     """Returns once so many wait for a lock."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await service.sql.fetchval("select count(*) from pg_locks where not granted") < combien:
             pass
 

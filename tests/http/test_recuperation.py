@@ -187,6 +187,8 @@ async def test_whatever_is_not_the_proof_of_this_very_reset_has_one_answer(servi
     inscription = await service.actif(une_demande())
     id = await service.recuperer("ines.dupont")
     lien, code = await service.lien(EMAIL, "mot-de-passe"), await service.code(EMAIL)
+    # One time in a million hers is the same, and would be right.
+    sien = await service.code("nawel.autre@exemple.fr")
 
     desinscription = next(m.texte for m in await service.messages() if "/desinscription/" in m.texte)
     faux: list[dict[str, str]] = [
@@ -199,7 +201,7 @@ async def test_whatever_is_not_the_proof_of_this_very_reset_has_one_answer(servi
         {"jeton": await service.lien("nawel@exemple.fr", "annulation")},
         {"jeton": desinscription.split("/desinscription/toutes/")[1].split()[0]},
         {"id": str(uuid4()), "code": code},
-        {"id": a_elle, "code": code},
+        {"id": a_elle, "code": code if code != sien else f"{(int(code) + 1) % 10**6:06d}"},
         {"id": inscription["id"], "code": code},
         {"id": en_attente["activation"]["id"], "code": await service.code("en-attente@exemple.fr")},
         {"id": contact["id"], "code": await service.code("n@exemple.fr")},
@@ -291,12 +293,16 @@ async def test_a_reset_by_mail_demotes_the_mobile_which_recovers_nothing_any_mor
     await les_deux_prouves(service)
     await service.recuperer("ines.dupont")
     await service.reinitialiser(NEUF, jeton=await service.lien(EMAIL, "mot-de-passe"))
-    moi = await service.moi(await service.connecte("ines.dupont", NEUF))
+    session = await service.connecte("ines.dupont", NEUF)
+    moi = await service.moi(session)
     assert {c["nature"]: c["verifie"] for c in moi["contacts"]} == {
         "email": True,
         "telephone_fixe": False,
         "telephone_mobile": False,
     }
+    lignes = (await service.appeler(session, "GET", "/v1/moi/activites")).json()["activites"]
+    demis = [ligne["details"] for ligne in lignes if ligne["nature"] == "contact_a_confirmer"]
+    assert demis == [{"canal": "sms", "destination": "+33 6 •• •• •• 78"}]
     avant = await preuves(service)
     await service.recuperer("ines.dupont", "sms")
     assert await preuves(service) == avant
@@ -594,6 +600,25 @@ async def test_remarks_on_the_password_do_not_use_up_a_code_that_was_right(servi
     for _ in range(6):
         assert champs_fautifs(await service.reinitialiser("Ines.Dupont75", id=id, code=code))
     assert (await service.reinitialiser(NEUF, id=id, code=code)).status_code == 200
+
+
+@pytest.mark.parametrize("preuve", ["code", "lien"])
+async def test_want_of_room_uses_up_no_proof_nor_its_answer_once_more(service: Service, preuve: str) -> None:
+    await service.actif(une_demande())
+    id = await service.recuperer("ines.dupont")
+    code = {"id": id, "code": await service.code(EMAIL)}
+    recu = code if preuve == "code" else {"jeton": await service.lien(EMAIL, "mot-de-passe")}
+    # A wrong code is one try all the same.
+    with service.sature():
+        assert refus(await service.reinitialiser(NEUF, id=id, code=f"{(int(code['code']) + 1) % 10**6:06}")) == REFUSEE
+    for _ in range(2):
+        with service.sature():
+            for _ in range(5):
+                assert refus(await service.reinitialiser(NEUF, **recu)) == (503, "service_sature")
+        assert (await service.reinitialiser(NEUF, **recu)).status_code == 200
+    assert await service.sql.fetchval("select essais from jetons where usage = 'mot_de_passe'") == (
+        3 if preuve == "code" else 2
+    )
 
 
 async def test_a_proof_sent_to_a_contact_that_was_replaced_since_resets_nothing(service: Service) -> None:

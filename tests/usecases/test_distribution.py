@@ -18,7 +18,8 @@ from app.composition import Socle, distribution
 from app.settings import Settings
 from domain.message import TENTATIVES_INTERNES
 from tests.builders import Corps, une_demande
-from tests.fournisseurs import BoiteSmtp, FauxTwilio, boite_smtp, faux_twilio
+from tests.contract.lignes import INSTANT, T0, Horloge
+from tests.fournisseurs import BoiteSmtp, FauxTwilio, boite_smtp, faux_twilio, prise_muette
 from tests.recueil import Recueil
 from tests.service import Service
 
@@ -58,6 +59,18 @@ async def service(settings_reels: Settings) -> AsyncIterator[Service]:
         yield await pile.enter_async_context(Service(settings_reels))
 
 
+@pytest.fixture
+async def horloge(service: Service) -> Horloge:
+    """Stopped from the start: a retry comes due when the test says so, however slow the machine."""
+    return await arretee(service)
+
+
+async def arretee(service: Service) -> Horloge:
+    horloge = Horloge(service.sql)
+    await horloge.mettre(T0)
+    return horloge
+
+
 async def livraison(service: Service, inscription: Corps) -> str:
     """As its author sees it."""
     return str((await service.lire(inscription)).json()["activation"]["livraison"])
@@ -86,20 +99,23 @@ async def test_a_mail_leaves_once_with_the_code_that_activates(service: Service,
 
 
 async def test_a_mail_waits_for_a_server_that_is_down(settings_reels: Settings) -> None:
-    async with boite_smtp() as disparue:
-        pass
-    async with Service(structs.replace(settings_reels, smtp_url=disparue.url)) as service:
-        inscription = await inscrit_par(service, "email")
-        await service.livrer()
-        assert await livraison(service, inscription) == "nouvel_essai"
-        async with boite_smtp(disparue.port) as revenue:
-            await service.avancer(MINUTE)
+    with prise_muette() as prise:
+        url = f"smtp+plain://127.0.0.1:{prise.getsockname()[1]}"
+        async with Service(structs.replace(settings_reels, smtp_url=url)) as service:
+            horloge = await arretee(service)
+            inscription = await inscrit_par(service, "email")
             await service.livrer()
-            assert await livraison(service, inscription) == "envoye"
-            assert [r.destination for r in revenue.recus] == [EMAIL]
+            assert await livraison(service, inscription) == "nouvel_essai"
+            async with boite_smtp(prise) as revenue:
+                await horloge.avancer(MINUTE)
+                await service.livrer()
+                assert await livraison(service, inscription) == "envoye"
+                assert [r.destination for r in revenue.recus] == [EMAIL]
 
 
-async def test_a_greylisted_mail_is_tried_again_later_and_not_before(service: Service, boite: BoiteSmtp) -> None:
+async def test_a_greylisted_mail_is_tried_again_later_and_not_before(
+    service: Service, boite: BoiteSmtp, horloge: Horloge
+) -> None:
     boite.reponse = "451 4.7.1 greylisted, try again later"
     inscription = await inscrit_par(service, "email")
     await service.livrer()
@@ -107,28 +123,30 @@ async def test_a_greylisted_mail_is_tried_again_later_and_not_before(service: Se
     boite.reponse = "250 OK"
     await service.livrer()
     assert (boite.recus, await outbox(service)) == ([], [("nouvel_essai", 1, "smtp_451")])
-    await service.avancer(MINUTE)
+    await horloge.avancer(MINUTE)
     await service.livrer()
     assert (len(boite.recus), await livraison(service, inscription)) == (1, "envoye")
 
 
-async def test_a_refused_address_is_told_and_not_tried_again(service: Service, boite: BoiteSmtp) -> None:
+async def test_a_refused_address_is_told_and_not_tried_again(service: Service, boite: BoiteSmtp, horloge: Horloge) -> None:
     boite.reponse = "550 5.1.1 no such user"
     inscription = await inscrit_par(service, "email")
     await service.livrer()
     assert await livraison(service, inscription) == "echec_destinataire"
     boite.reponse = "250 OK"
-    await service.avancer(HEURE)
+    await horloge.avancer(HEURE)
     await service.livrer()
     assert (boite.recus, await outbox(service)) == ([], [("echec_destinataire", 1, "smtp_550")])
 
 
-async def test_a_server_away_for_longer_than_the_proof_lives_is_given_up(service: Service, boite: BoiteSmtp) -> None:
+async def test_a_server_away_for_longer_than_the_proof_lives_is_given_up(
+    service: Service, boite: BoiteSmtp, horloge: Horloge
+) -> None:
     boite.reponse = "451 4.3.0 broken"
     inscription = await inscrit_par(service, "email")
     for _ in range(26):
         await service.livrer()
-        await service.avancer(HEURE)
+        await horloge.avancer(HEURE)
     boite.reponse = "250 OK"
     await service.livrer()
     assert (boite.recus, await livraison(service, inscription)) == ([], "echec_expire")
@@ -149,38 +167,40 @@ async def test_a_server_away_for_longer_than_the_proof_lives_is_given_up(service
     ids=lambda valeur: valeur if isinstance(valeur, str) else "",
 )
 async def test_an_sms_that_twilio_does_not_take_now_is_tried_again(
-    service: Service, twilio: FauxTwilio, reponse: Any, motif: str
+    service: Service, twilio: FauxTwilio, horloge: Horloge, reponse: Any, motif: str
 ) -> None:
     bonne, twilio.reponse = twilio.reponse, reponse
-    _presser(service)
+    await _patience(service, 0.2 if reponse is None else 60)
     inscription = await inscrit_par(service, "sms")
     await service.livrer()
     assert await livraison(service, inscription) == "nouvel_essai"
     assert await outbox(service) == [("nouvel_essai", 1, motif)]
     twilio.reponse = bonne
+    await _patience(service, 60)
     twilio.recus.clear()
-    await service.avancer(MINUTE)
+    await horloge.avancer(MINUTE)
     await service.livrer()
     [(numero, texte)] = twilio.recus
     assert (numero, await livraison(service, inscription)) == (MOBILE, "envoye")
     assert (await service.essayer(inscription, inscription["activation"], texte[-6:])).status_code == 200
 
 
-def _presser(service: Service) -> None:
-    """The patience of a test: the real one is ten seconds."""
+async def _patience(service: Service, delai: float) -> None:
+    """In seconds; the real one is ten."""
     expediteur: Any = service.distribution._expediteurs["sms"]
-    expediteur._config = structs.replace(expediteur._config, delai=0.2)
+    await expediteur.close()
+    expediteur._config = structs.replace(expediteur._config, delai=delai)
 
 
-async def test_the_wait_that_twilio_asks_for_is_kept(service: Service, twilio: FauxTwilio) -> None:
+async def test_the_wait_that_twilio_asks_for_is_kept(service: Service, twilio: FauxTwilio, horloge: Horloge) -> None:
     bonne, twilio.reponse = twilio.reponse, (429, {}, {"Retry-After": "300"})
     inscription = await inscrit_par(service, "sms")
     await service.livrer()
     twilio.reponse = bonne
-    await service.avancer(timedelta(seconds=295))
+    await horloge.avancer(timedelta(seconds=300) - INSTANT)
     await service.livrer()
     assert (twilio.recus, await livraison(service, inscription)) == ([], "nouvel_essai")
-    await service.avancer(timedelta(seconds=6))
+    await horloge.avancer(INSTANT)
     await service.livrer()
     assert await livraison(service, inscription) == "envoye"
 
@@ -200,14 +220,17 @@ async def test_a_number_that_twilio_refuses_is_told_and_the_other_channel_still_
 # Ours
 
 
-async def test_a_message_that_cannot_be_rendered_is_set_aside_and_delays_nobody(service: Service, boite: BoiteSmtp) -> None:
+async def test_a_message_that_cannot_be_rendered_is_set_aside_and_delays_nobody(
+    service: Service, boite: BoiteSmtp, horloge: Horloge
+) -> None:
     fautif = await inscrit_par(service, "email", email="fautif@exemple.fr")
     await service.sql.execute("update outbox set modele = 'inconnu'")
+    await horloge.avancer(INSTANT)
     suivant = await inscrit_par(service, "email", email="suivant@exemple.fr")
     await service.livrer()
     assert (await livraison(service, fautif), await livraison(service, suivant)) == ("nouvel_essai", "envoye")
     for _ in range(TENTATIVES_INTERNES + 2):
-        await service.avancer(HEURE)
+        await horloge.avancer(HEURE)
         await service.livrer()
     assert await livraison(service, fautif) == "echec_interne"
     assert (await outbox(service))[0] == ("echec_interne", TENTATIVES_INTERNES, "interne")
@@ -216,23 +239,23 @@ async def test_a_message_that_cannot_be_rendered_is_set_aside_and_delays_nobody(
 
 @pytest.mark.parametrize(("canal", "duree"), [("sms", timedelta(minutes=10)), ("email", timedelta(hours=24))])
 async def test_an_expired_code_is_not_sent(
-    service: Service, boite: BoiteSmtp, twilio: FauxTwilio, canal: str, duree: timedelta
+    service: Service, boite: BoiteSmtp, twilio: FauxTwilio, horloge: Horloge, canal: str, duree: timedelta
 ) -> None:
     inscription = await inscrit_par(service, canal)
-    await service.avancer(duree)
+    await horloge.avancer(duree)
     await service.livrer()
     assert (boite.recus, twilio.recus, await livraison(service, inscription)) == ([], [], "echec_expire")
 
 
 async def test_the_log_tells_a_provider_that_goes_away_once_and_each_message_that_is_lost(
-    service: Service, boite: BoiteSmtp, recueil: Recueil
+    service: Service, boite: BoiteSmtp, horloge: Horloge, recueil: Recueil
 ) -> None:
     boite.reponse = "451 4.3.0 broken"
     for n in range(2):
         await inscrit_par(service, "email", email=f"n{n}@exemple.fr")
     await service.livrer()
     assert Counter(dits(recueil)) == {("WARNING", "message différé", "smtp_451"): 1, ("INFO", "message différé", "smtp_451"): 1}
-    await service.avancer(25 * HEURE)
+    await horloge.avancer(25 * HEURE)
     recueil.lignes.clear()
     await service.livrer()
     assert dits(recueil) == [("WARNING", "message abandonné", "expire")] * 2

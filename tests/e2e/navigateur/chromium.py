@@ -15,7 +15,7 @@ from typing import Any, Self
 # Empty where there is none.
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
 # Seconds: a loaded machine is slow, a hung one is worse.
-PATIENCE = 30.0
+PATIENCE = 120.0
 _OPTIONS = (
     *("--headless", "--remote-debugging-pipe", "--no-first-run", "--no-default-browser-check", "--disable-gpu"),
     *("--disable-sync", "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
