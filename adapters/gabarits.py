@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from domain.activation import Jeton, Usage, duree
 from domain.compte import Langue
-from domain.consentements import TOUTES
+from domain.consentements import LIBELLES, TOUTES
 from domain.jetons import Trousseau
 from domain.message import Message, Rendu
 from domain.ports import Gabarits
@@ -35,22 +35,6 @@ _MOIS: dict[Langue, str] = {
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
     "en": "January February March April May June July August September October November December",
 }
-# As the screen names them.
-_LISTES: dict[Langue, dict[str, str]] = {
-    "fr": {
-        "email": "Listes de diffusion par email",
-        "sms": "Listes de diffusion par SMS",
-        "lettre_actualite": "Lettre d'actualité",
-        "alertes": "Alertes et actualités personnalisées",
-    },
-    "en": {
-        "email": "Mailing lists by e-mail",
-        "sms": "Mailing lists by SMS",
-        "lettre_actualite": "Newsletter",
-        "alertes": "Personalised alerts and news",
-    },
-}
-
 _CHAMPS: dict[Langue, dict[str, str]] = {
     "fr": {
         "civilite": "Civilité",
@@ -190,7 +174,7 @@ def _en_mots(faits: Mapping[str, str], langue: Langue) -> dict[str, str]:
     if "fournisseur" in faits:
         dits["fournisseur"] = _FOURNISSEURS[faits["fournisseur"]]
     if "listes" in faits:
-        dits["listes"] = "\n".join(f"- {_LISTES[langue][liste]}" for liste in faits["listes"].split(","))
+        dits["listes"] = "\n".join(f"- {LIBELLES[langue][liste]}" for liste in faits["listes"].split(","))
     if "champs" in faits:
         dits["champs"] = "\n".join(f"- {_CHAMPS[langue][champ]}" for champ in faits["champs"].split(","))
     return dits

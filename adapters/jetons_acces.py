@@ -1,4 +1,5 @@
-"""Access tokens by joserfc: what they say, how they are signed, and what makes one ours (RFC 9068, RFC 8725)."""
+"""Access tokens by joserfc: what they say, how they are signed, and what makes one ours (RFC 8725; after RFC 9068,
+less `client_id`: there are no clients)."""
 
 from __future__ import annotations
 

@@ -20,8 +20,6 @@ from adapters.oidc_jetons import Verificateur
 from domain.federation import FederationIndisponible, Fournisseur, FournisseurIdentite, IdentiteRecue, IdentiteRefusee
 from domain.ports import Systeme
 
-__all__ = ["ConfigOidc", "OidcClient"]
-
 _CODE = re.compile(r"[!-~]{1,1024}")
 # Seconds that the proof of who we are is good for.
 _DUREE_PREUVE = 60

@@ -283,12 +283,12 @@ async def migrer_base(settings: Settings, version: str = "head") -> None:
 
 def _expediteurs(settings: Settings) -> Mapping[Canal, Expediteur]:
     """The real providers where they are configured; the mailbox elsewhere, which production never reaches."""
-    boite = partial(FileMailbox, _dossier_boite(settings))
-    sms: Expediteur = boite()
+    boite = FileMailbox(_dossier_boite(settings))
+    sms: Expediteur = boite
     if settings.twilio_account_sid and settings.twilio_auth_token and settings.twilio_from:
         compte, jeton = settings.twilio_account_sid, settings.twilio_auth_token
         sms = TwilioSender(TwilioConfig(compte, jeton, settings.twilio_from, settings.twilio_base_url))
-    email: Expediteur = boite()
+    email: Expediteur = boite
     if settings.smtp_url and settings.mail_from:
         email = SmtpSender(lire_url(settings.smtp_url, settings.mail_from))
     return {"sms": sms, "email": email}

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import httpx
     from litestar import Litestar
 
-    from adapters.oidc import ConfigOidc, OidcClient
+    from adapters.oidc import OidcClient
+    from adapters.oidc_config import ConfigOidc
 
 # Both sides are ours, on one machine, for trying.
 _CLIENT_D_ESSAI, _SECRET_D_ESSAI = "comptoir-essai", "secret-d-essai"
@@ -45,7 +46,7 @@ def clients(
 
 
 def _config(settings: Settings, nom: Fournisseur) -> ConfigOidc | None:
-    from adapters.oidc import ConfigOidc
+    from adapters.oidc_config import ConfigOidc
 
     emetteur = getattr(settings, f"{nom}_issuer")
     redirection = f"{settings.origine}/v1/franceconnect/retour"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from contextvars import ContextVar
 from typing import Any
@@ -22,7 +23,7 @@ class Formateur(MsgspecFormatter):
             rename_fields={"asctime": "instant", "levelname": "niveau", "name": "source"},
             datefmt="%Y-%m-%dT%H:%M:%SZ",
         )
-        self.converter = __import__("time").gmtime
+        self.converter = time.gmtime
 
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
         super().add_fields(log_data, record, message_dict)

@@ -20,15 +20,34 @@ from domain.profils import Citoyen, Profil, age
 # What one mailing's way out closes: its own list, or all of them.
 TOUTES = "toutes"
 Listes = Literal["toutes", "email", "sms", "lettre_actualite", "alertes"]
+# As the screens, the messages and the pages name them.
+LIBELLES: dict[Langue, dict[str, str]] = {
+    "fr": {
+        "email": "Listes de diffusion par email",
+        "sms": "Listes de diffusion par SMS",
+        "lettre_actualite": "Lettre d'actualité",
+        "alertes": "Alertes et actualités personnalisées",
+    },
+    "en": {
+        "email": "Mailing lists by e-mail",
+        "sms": "Mailing lists by SMS",
+        "lettre_actualite": "Newsletter",
+        "alertes": "Personalised alerts and news",
+    },
+}
+
+
+def _case(liste: str) -> Meta:
+    return Meta(extra_json_schema={"title": LIBELLES["fr"][liste]})
 
 
 class ChoixDiffusion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Les quatre choix, en une fois ; effet immédiat. Avant 15 ans, ce qui s'ajoute attend l'accord d'un représentant légal."""
 
-    email: Annotated[bool, Meta(extra_json_schema={"title": "Listes de diffusion par email"})]
-    sms: Annotated[bool, Meta(extra_json_schema={"title": "Listes de diffusion par SMS"})]
-    lettre_actualite: Annotated[bool, Meta(extra_json_schema={"title": "Lettre d'actualité"})]
-    alertes: Annotated[bool, Meta(extra_json_schema={"title": "Alertes et actualités personnalisées"})]
+    email: Annotated[bool, _case("email")]
+    sms: Annotated[bool, _case("sms")]
+    lettre_actualite: Annotated[bool, _case("lettre_actualite")]
+    alertes: Annotated[bool, _case("alertes")]
     email_representant_legal: Annotated[
         champs.Email | None,
         Meta(
@@ -151,6 +170,9 @@ class LigneActe(ActeVue, frozen=True, kw_only=True):
     """A line of the ledger as stored."""
 
     id: int
+
+    def vue(self) -> ActeVue:
+        return ActeVue(**{nom: getattr(self, nom) for nom in ActeVue.__struct_fields__})
 
 
 def vue_diffusion(diffusion: Mapping[str, bool], accord: AccordDemande | None = None) -> DiffusionVue:

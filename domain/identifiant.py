@@ -23,7 +23,6 @@ _CHIFFRES = "0123456789"
 # letters.
 _LETTRES = str.maketrans("łđðøħıŋəʼʻ", "lddohine--") | str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "þ": "th"})
 
-# Roles and addresses a person must not be mistaken for; compared with separators removed (R20).
 # Labels that are nobody's name: whatever stands around them, it passes for an administration, or for its site.
 _ORGANISMES = frozenset(
     """cnil commissariat cpam dgfip elysee franceconnect fr gouv gouvernement impots legifrance ministere postmaster prefecture
@@ -34,6 +33,7 @@ _EN_TETE = frozenset(
     """admin administrateur administration assistance comptoir contact direction gendarmerie mairie police portail securite
     service services support""".split()
 )
+# Roles and addresses a person must not be mistaken for; compared with separators removed (R20).
 RESERVES = (
     _ORGANISMES
     | _EN_TETE

@@ -149,7 +149,11 @@ class Trousseau:
 
     def empreinte(self, usage: str, valeur: str | bytes) -> bytes:
         """A keyed digest (32 bytes) that stands for a value we must compare but not keep: an address, a body."""
-        return _mac(self._cles[0], f"empreinte/{usage}", valeur.encode() if isinstance(valeur, str) else valeur)
+        return _empreinte(self._cles[0], usage, valeur)
+
+    def empreintes(self, usage: str, valeur: str | bytes) -> list[bytes]:
+        """The same under each key, in their order: for what must still be recognised once another key signs."""
+        return [_empreinte(cle, usage, valeur) for cle in self._cles]
 
     def _cle(self, cle_id: str) -> Cle:
         for cle in self._cles:
@@ -167,6 +171,10 @@ def id_du_lien(lien: str) -> UUID | None:
 def empreinte_rafraichissement(jeton: str) -> bytes:
     """What is stored of a refresh token."""
     return sha256(jeton.encode()).digest()
+
+
+def _empreinte(cle: Cle, usage: str, valeur: str | bytes) -> bytes:
+    return _mac(cle, f"empreinte/{usage}", valeur.encode() if isinstance(valeur, str) else valeur)
 
 
 def _proprietaire(compte: UUID, epoque: int) -> bytes:

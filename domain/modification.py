@@ -14,7 +14,8 @@ from domain.compte import Langue
 from domain.erreurs import ChampsInvalides, ErreurChamp
 from domain.formulaire import ValeurInvalide
 from domain.outils import Outils
-from domain.profils import Adresse, Association, Citoyen, Entreprise, Profil, Representant
+from domain.preremplissage import dit_encore
+from domain.profils import Adresse, Citoyen, Profil, Representant
 from domain.titulaire import Provenance, Titulaire
 
 
@@ -77,13 +78,6 @@ class ModificationMoi(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return "ModificationMoi(…)"
 
 
-PROFILS_MODIFIES: dict[type[Profil], type[Struct]] = {
-    Citoyen: CitoyenModifie,
-    Entreprise: EntrepriseModifiee,
-    Association: AssociationModifiee,
-}
-
-
 def fusionner(titulaire: Titulaire, partiel: Struct) -> tuple[dict[str, Any], list[ErreurChamp]]:
     """The whole profile after the change, to be read again as a sign-up's, and the faults of the change itself."""
     avant: dict[str, Any] = msgspec.to_builtins(titulaire.profil)
@@ -102,9 +96,16 @@ def modifies(titulaire: Titulaire, profil: Profil, langue: Langue, fixe: str | N
     return [nom for nom in apres if apres[nom] != avant[nom]]
 
 
-def restantes(titulaire: Titulaire, profil: Profil) -> dict[str, Provenance]:
-    """The provenances that still hold: a field that its holder has changed is a declaration again."""
-    return {nom: p for nom, p in titulaire.provenances.items() if getattr(profil, nom) == getattr(titulaire.profil, nom)}
+def restantes(titulaire: Titulaire, profil: Profil, outils: Outils) -> dict[str, Provenance]:
+    """The provenances that still hold: a field that its holder has changed is a declaration again, unless what an identity says
+    of it is left as it was.
+    """
+    return {
+        nom: p
+        for nom, p in titulaire.provenances.items()
+        if getattr(profil, nom) == getattr(titulaire.profil, nom)
+        or dit_encore(profil, nom, p.source, titulaire.identites, outils)
+    }
 
 
 class DemandeContact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -123,5 +123,10 @@ def vue(titulaire: Titulaire) -> MoiVue:
 
 
 def etiquette(moi: MoiVue) -> str:
-    """The strong validator of what was read (RFC 9110 §8.8.3): a change that was made meanwhile has another."""
-    return f'"{sha256(msgspec.json.encode(moi)).hexdigest()[:32]}"'
+    """The validator of what was read: a change that was made meanwhile has another."""
+    return validateur(msgspec.json.encode(moi))
+
+
+def validateur(octets: bytes) -> str:
+    """The strong validator of an answer's bytes (RFC 9110 §8.8.3), which `If-Match` sends back."""
+    return f'"{sha256(octets).hexdigest()[:32]}"'

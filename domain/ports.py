@@ -74,7 +74,7 @@ class Coffre(Protocol):
 
 @runtime_checkable
 class JetonsAcces(Protocol):
-    """Access tokens (RFC 9068): ES256, verified by anyone through the public keys."""
+    """Access tokens (after RFC 9068, less `client_id`): ES256, verified by anyone through the public keys."""
 
     def signer(self, porteur: Porteur, secondes: int) -> str:
         """A token good for so many seconds from now."""
@@ -98,8 +98,11 @@ class Prise(Enum):
 
 
 class Idempotence(Protocol):
-    async def prendre(self, cle: bytes, demande: bytes, prise: UUID) -> Prise | ReponseGardee:
-        """Reserves the key for this request, or tells what became of either. A reservation lasts 30 s, an answer 24 h."""
+    async def prendre(self, cles: Sequence[bytes], demandes: Sequence[bytes], prise: UUID) -> Prise | ReponseGardee:
+        """Reserves the key for this request, or tells what became of either. A reservation lasts 30 s, an answer 24 h.
+
+        Their digests under each server key: any is recognised, the first is written.
+        """
         ...
 
     async def liberer(self, cle: bytes, prise: UUID) -> None:

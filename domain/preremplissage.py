@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -15,7 +15,7 @@ from domain.formulaire import lire
 from domain.inscription import DemandeInscription, fautes_de_minorite
 from domain.outils import Outils
 from domain.profils import Citoyen, Presumee, Profil
-from domain.titulaire import Provenance, au_plus_jeune
+from domain.titulaire import Provenance, Source, au_plus_jeune
 
 _PRESUMEES: dict[int, Presumee] = {1: "jour", 2: "jour_et_mois"}
 _CIVILITES = {"female": "madame", "male": "monsieur"}
@@ -31,8 +31,8 @@ _UN_CITOYEN = {
 def preremplir(identite: IdentiteRecue | IdentiteAttachee, outils: Outils) -> tuple[dict[str, Any], dict[str, Provenance]]:
     """The fields of a profile that an identity gives, written as a form's would be, and where each comes from.
 
-    What FranceConnect took from the civil-status register is verified and locked; the rest is proposed. A value that our own
-    rules refuse is left to be typed.
+    What FranceConnect took from the civil-status register is verified and locked, and what our own rules refuse of it is left
+    to be typed; ProConnect's is proposed as it stands.
     """
     citoyen = identite.fournisseur == "franceconnect"
     lus = (_citoyen if citoyen else _professionnel)(identite.revendications)
@@ -48,21 +48,14 @@ def preremplir(identite: IdentiteRecue | IdentiteAttachee, outils: Outils) -> tu
     return profil, provenances
 
 
-def convient(identite: IdentiteRecue, profil: Profil) -> bool:
-    """Whether what the identity says is said of this profile: FranceConnect knows persons, ProConnect professionals."""
-    return isinstance(profil, Citoyen) is (identite.fournisseur == "franceconnect")
-
-
 def _citoyen(r: Mapping[str, Any]) -> dict[str, tuple[Any, bool]]:
     """FranceConnect returns the identity as the register has it (RNIPP), but for the usual name, which is the provider's."""
-    prenoms = r.get("given_name_array")
-    prenom = prenoms[0] if isinstance(prenoms, list) and prenoms else r.get("given_name", "" if prenoms == [] else None)
     lus: dict[str, tuple[Any, bool]] = {
         "nom_naissance": (r.get("family_name"), True),
         "date_naissance": (r.get("birthdate"), True),
     }
     # Civil status knows people without a first name; what was not sent says nothing of it.
-    if prenom is not None:
+    if (prenom := _prenom(r)) is not None:
         lus["prenom"] = (prenom or None, True)
     if civilite := _CIVILITES.get(str(r.get("gender"))):
         lus["civilite"] = (civilite, True)
@@ -100,8 +93,7 @@ def _normalise(nom: str, valeur: Any, outils: Outils) -> Any:
 def fautes_federees(identite: IdentiteRecue, demande: DemandeInscription, outils: Outils) -> list[ErreurChamp]:
     """What a sign-up says against the identity it brings: locked fields altered, consents at an age that may not give them."""
     profil = demande.profil
-    # FranceConnect certifies a person, not an organisation.
-    if not isinstance(profil, Citoyen) or not convient(identite, profil):
+    if not isinstance(profil, Citoyen):
         return []
     attendu, provenances = preremplir(identite, outils)
     donne: dict[str, Any] = msgspec.to_builtins(profil)
@@ -125,9 +117,25 @@ def tel_quel(donne: Any, attendu: Any) -> bool:
     return bool(donne == attendu)
 
 
-def prenoms(r: Mapping[str, Any]) -> Any:
-    """First names as FranceConnect has them, however many claims it gives."""
-    return r.get("given_name_array") or str(r.get("given_name") or "").split(" ")
+def dit_encore(profil: Profil, nom: str, source: Source, identites: Iterable[IdentiteAttachee], outils: Outils) -> bool:
+    """Whether one of these identities, of that provider, says this field as the profile does."""
+    tenu = msgspec.to_builtins(getattr(profil, nom))
+    dits = (preremplir(i, outils)[0] for i in identites if i.fournisseur == source)
+    return any(nom in champs and tel_quel(tenu, champs[nom]) for champs in dits)
+
+
+def prenoms(r: Mapping[str, Any]) -> list[Any] | None:
+    """First names as FranceConnect has them, however many claims it gives: apart, or with spaces between. None: not sent."""
+    if isinstance(apart := r.get("given_name_array"), list) and (apart or "given_name" not in r):
+        return apart
+    ensemble = r.get("given_name")
+    return ensemble.split() if isinstance(ensemble, str) else None
+
+
+def _prenom(r: Mapping[str, Any]) -> Any:
+    """The first of them; "" for none, None where they were not sent."""
+    connus = prenoms(r)
+    return connus if connus is None else (connus or [""])[0]
 
 
 def empreinte_pivot(identite: IdentiteRecue) -> bytes | None:
@@ -139,4 +147,4 @@ def empreinte_pivot(identite: IdentiteRecue) -> bytes | None:
     pieces = [r.get("birthdate"), r.get("birthplace") or "", r.get("birthcountry")]
     if identite.fournisseur != "franceconnect" or not all(isinstance(p, str) for p in pieces) or not pieces[0]:
         return None
-    return sha256("\0".join([identite.emetteur, str(prenoms(r)[0]), *map(str, pieces)]).encode()).digest()
+    return sha256("\0".join([identite.emetteur, str(_prenom(r) or ""), *map(str, pieces)]).encode()).digest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from domain.erreurs import IdentiteDifferente, IdentiteInadaptee
 from domain.federation import Fournisseur, IdentiteAttachee, IdentiteRecue
 from domain.outils import Outils
-from domain.preremplissage import prenoms, preremplir, tel_quel
+from domain.preremplissage import dit_encore, prenoms, preremplir
 from domain.profils import Citoyen, Profil
 from domain.titulaire import Provenance, Titulaire
 
@@ -35,33 +35,26 @@ def exiger_meme_personne(attachees: Iterable[IdentiteAttachee], identite: Identi
 
 def _personne(r: Mapping[str, Any]) -> tuple[Any, ...]:
     """Of the identity that FranceConnect makes a `sub` of, all but the family name."""
-    return prenoms(r), r.get("birthdate"), r.get("birthplace") or "", r.get("birthcountry"), r.get("gender")
+    return prenoms(r) or [], r.get("birthdate"), r.get("birthplace") or "", r.get("birthcountry"), r.get("gender")
 
 
 def certifier(titulaire: Titulaire, identite: IdentiteRecue, outils: Outils) -> tuple[Profil, dict[str, Provenance], list[str]]:
-    """A Citoyen's civil status becomes what FranceConnect says it is: profile, provenances, and the fields that change."""
-    if identite.fournisseur != "franceconnect":
-        return titulaire.profil, titulaire.provenances, []
+    """What an identity certifies becomes the account's: profile, provenances, and the fields that change."""
     champs, provenances = preremplir(identite, outils)
     certifies = {nom: p for nom, p in provenances.items() if p.verrouille}
     avant: dict[str, Any] = msgspec.to_builtins(titulaire.profil)
     apres = avant | {nom: champs[nom] for nom in certifies}
     changes = [nom for nom in certifies if apres[nom] != avant[nom]]
-    return msgspec.convert(apres, Citoyen), titulaire.provenances | certifies, changes
+    return msgspec.convert(apres, type(titulaire.profil)), titulaire.provenances | certifies, changes
 
 
 def encore_certifiees(
-    profil: Profil, provenances: Mapping[str, Provenance], restent: Iterable[IdentiteAttachee], outils: Outils
+    profil: Profil, provenances: Mapping[str, Provenance], restent: Sequence[IdentiteAttachee], outils: Outils
 ) -> dict[str, Provenance]:
     """What the identities left still vouch for; the other fields are declarations again, as presumed as ever."""
-    tenu: dict[str, Any] = msgspec.to_builtins(profil)
-    dits = [(i.fournisseur, preremplir(i, outils)[0]) for i in restent]
-
-    def certifie(nom: str, p: Provenance) -> bool:
-        return any(p.source == nomme and nom in champs and tel_quel(tenu[nom], champs[nom]) for nomme, champs in dits)
-
+    encore = {nom for nom, p in provenances.items() if dit_encore(profil, nom, p.source, restent, outils)}
     return {
-        nom: p if certifie(nom, p) else Provenance(presumee=p.presumee)
+        nom: p if nom in encore else Provenance(presumee=p.presumee)
         for nom, p in provenances.items()
-        if p.presumee or certifie(nom, p)
+        if p.presumee or nom in encore
     }

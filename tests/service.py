@@ -263,7 +263,7 @@ class Service:
 
     async def livrer(self) -> None:
         """Everything due leaves, what people forgot included."""
-        while await self.distribution.recuperer():
+        while await self.distribution.recuperateur.tour():
             pass
         for canal in CANAUX:
             while await self.distribution.tour(canal):

@@ -19,7 +19,7 @@ from app.http.problemes import STATUTS
 from app.settings import Settings
 from domain.activite import Nature
 from domain.erreurs import AvecReprise, Refus
-from domain.modification import PROFILS_MODIFIES
+from domain.modification import ModificationMoi
 from domain.profils import Profil
 from tests.openapi import operations
 
@@ -205,9 +205,11 @@ def test_the_doors_that_ask_for_nothing_are_these_and_no_other() -> None:
 
 
 def test_a_change_of_profile_has_the_very_fields_of_the_profile_all_of_them_optional() -> None:
-    assert PROFILS_MODIFIES.keys() == set(get_args(Profil))
-    for profil, partiel in PROFILS_MODIFIES.items():
-        assert partiel.__struct_config__.tag == profil.__struct_config__.tag
+    profils = {p.__struct_config__.tag: p for p in get_args(Profil)}
+    modifies = {p.__struct_config__.tag: p for p in get_args(get_type_hints(ModificationMoi)["profil"]) if p is not UnsetType}
+    assert modifies.keys() == profils.keys()
+    for nom, partiel in modifies.items():
+        profil = profils[nom]
         entiers, partiels = get_type_hints(profil, include_extras=True), get_type_hints(partiel, include_extras=True)
         assert {nom: {*get_args(t)} for nom, t in partiels.items()} == {
             nom: {*(get_args(t) if get_origin(t) in UNIONS else (t,)), UnsetType} for nom, t in entiers.items()

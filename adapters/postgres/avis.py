@@ -13,17 +13,19 @@ from domain.activation import Canal
 from domain.message import Modele
 from domain.transaction import Avis
 
+# Of a row of `contacts`: whether it can be told, and by which channel.
+JOIGNABLE = "verifie_le is not null and (nature = 'email' or recoit_sms)"
+CANAL = "case nature when 'email' then 'email' else 'sms' end"
 _AVERTIR = text(
-    """
+    f"""
     with prouves as (
-      select case nature when 'email' then 'email' else 'sms' end as canal, valeur from contacts
-       where compte_id = :compte and verifie_le is not null and (nature = 'email' or recoit_sms) and valeur <> :sauf
+      select {CANAL} as canal, valeur from contacts where compte_id = :compte and {JOIGNABLE} and valeur <> :sauf
     )
     insert into outbox (compte_id, canal, modele, destination, donnees)
     select :compte, canal, :modele, valeur, cast(:faits as jsonb) from prouves
      where case when cast(:par as text) is not null then canal = :par
                 else :partout or canal = 'email' or not exists (select from prouves where canal = 'email') end
-    """
+    """  # noqa: S608  (constants)
 )
 
 

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.registre import ACTER
 from adapters.postgres.registre import colonnes as actes_en_colonnes
 from domain.activation import Jeton
 from domain.activite import Activite
@@ -22,7 +23,7 @@ from domain.transaction import Comptes
 
 # ON CONFLICT keeps the transaction alive where a unique violation would have doomed it.
 _OUVRIR = text(
-    """
+    f"""
     with compte as (
       insert into comptes (id, identifiant, profil, empreinte_mdp, langue, expire_le)
       select :id, coalesce(:identifiant, premier_libre(:base)), cast(:profil as jsonb), :empreinte, :langue, horloge() + :duree
@@ -33,22 +34,15 @@ _OUVRIR = text(
       insert into contacts (compte_id, nature, valeur, recoit_sms)
       select compte.id, c.*
         from compte, unnest(cast(:natures as text[]), cast(:valeurs as text[]), cast(:recoit_sms as boolean[])) c
-    ), acter as (
-      insert into actes_juridiques
-        (compte_id, nature, objet, valeur, document_code, document_version, document_sha256, par, langue, requete_id)
-      select compte.id, a.*, :requete
-        from compte, unnest(cast(:a_natures as text[]), cast(:a_objets as text[]), cast(:a_valeurs as boolean[]),
-                            cast(:a_codes as text[]), cast(:a_versions as text[]), cast(:a_sha256 as text[]),
-                            cast(:a_par as text[]), cast(:a_langues as text[])) a
-    ), noter as (
+    ), acter as ({ACTER}), noter as (
       insert into activites (compte_id, nature) select id, 'compte_cree' from compte
     )
     select identifiant, expire_le from compte
-    """
+    """  # noqa: S608  (constants)
 )
 _VERROU_DE_BASE = text("select pg_advisory_xact_lock(hashtextextended(:base, 0))")
 # By itself: a statement that waited for a lock goes on with the snapshot it had before the wait.
-_TENIR = text("select from comptes where id = :id for no key update")
+TENIR = text("select from comptes where id = :compte for no key update")
 _EN_ATTENTE = text(
     """
     select c.id, c.etat, c.type, c.identifiant, c.langue, c.expire_le, c.expire_le <= horloge() as expiree,
@@ -149,7 +143,7 @@ class PgComptes(Comptes):
         return None if ligne is None else _compte(ligne)
 
     async def verrouiller(self, id: UUID) -> CompteEnAttente | None:
-        await self._connexion.execute(_TENIR, {"id": id})
+        await self._connexion.execute(TENIR, {"compte": id})
         return await self.en_attente(id)
 
     async def corriger(self, id: UUID, contacts: Sequence[Contact]) -> None:

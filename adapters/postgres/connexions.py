@@ -10,10 +10,10 @@ import msgspec
 
 from adapters.postgres.lectures import Lectures, positionnel
 from adapters.postgres.limites import colonnes, exiger
-from adapters.postgres.sessions import OUVRIR, ordre_ouvrir
+from adapters.postgres.sessions import OUVRIR, RENDU, ordre_ouvrir
 from domain.limites import Limite
 from domain.ports import Connexions
-from domain.session import LONGUE, Candidat, SessionNeuve, SessionOuverte
+from domain.session import Candidat, SessionNeuve, SessionOuverte
 from domain.transaction import NouvelleSession
 
 _CANDIDAT = """c.id, c.etat, c.empreinte_mdp, c.epoque, c.effacement_le is not null as effacement_prevu,
@@ -29,13 +29,11 @@ _TENTER = "select permis, attendre from tenter_connexion($1, $2, $3, $4)"
 _RENDRE = "select rendre_sans_attendre($1, $2)"
 _OUVRIR, _NOMS = positionnel(OUVRIR)
 _TOURNER = f"""
-    update sessions s
-       set rang = s.rang + 1, empreinte = $4, tournee_le = horloge(), expire_le = least(fin_le, horloge() + inactivite)
-      from comptes c
-     where s.id = $1 and s.rang = $2 and s.empreinte = $3 and s.terminee_le is null and s.expire_le > horloge()
-       and c.id = s.compte_id and c.etat = 'actif' and c.effacement_le is null
-    returning s.id, s.compte_id, s.rang, s.expire_le, s.fin_le, extract(epoch from s.fin_le - horloge())::float as reste,
-              s.inactivite = interval '{LONGUE.inactivite} seconds' as rester_connecte
+    update sessions
+       set rang = rang + 1, empreinte = $4, tournee_le = horloge(), expire_le = least(fin_le, horloge() + inactivite)
+     where id = $1 and rang = $2 and empreinte = $3 and terminee_le is null and expire_le > horloge()
+       and exists (select from comptes where id = compte_id and etat = 'actif' and effacement_le is null)
+    returning {RENDU}
 """  # noqa: S608
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from adapters.postgres.avis import CANAL, JOIGNABLE
 from adapters.postgres.pannes import traduire_pannes
 from domain.export import QUARANTAINE
 from domain.passage import DUREE_TARDIF
@@ -51,14 +52,14 @@ _REGLES = (
         "comptes_inactifs_avertis",
         "comptes",
         _INACTIF.format(mois=23) + " and averti_le is null",
-        """, avis as (
+        f""", avis as (
              insert into outbox (compte_id, canal, modele, destination, donnees)
-             select lot.id, case nature when 'email' then 'email' else 'sms' end, 'inactivite', valeur,
+             select lot.id, {CANAL}, 'inactivite', valeur,
                     jsonb_build_object('date',
                       greatest(vu_le + interval '24 months', horloge() + interval '30 days')::date::text)
-               from lot join contacts c on c.compte_id = lot.id and verifie_le is not null and (nature = 'email' or recoit_sms)
+               from lot join contacts c on c.compte_id = lot.id and {JOIGNABLE}
               where etat = 'actif')
-           update comptes set averti_le = horloge() where ctid = any (array(select ctid from lot))""",
+           update comptes set averti_le = horloge() where ctid = any (array(select ctid from lot))""",  # noqa: S608  (constants)
     ),
     _Regle(
         "comptes_inactifs_effaces",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,12 +17,12 @@ from domain.transaction import ReponseGardee, Reponses
 # A reservation outlives the longest request; after a crash the key is free again.
 RESERVATION, CONSERVATION = timedelta(seconds=30), timedelta(hours=24)
 
-_PRENDRE = text("select reserver(:cle, :demande, :prise, :duree)")
+_PRENDRE = text("select reserver_parmi(:cles, :demandes, :prise, :duree)")
 # The request itself first: its author may have used the key for another, from an address where they now are.
 _VOIR = text(
     """
-    select demande, statut, corps, compte_id from idempotence where cle = :cle or demande = :demande
-     order by demande is distinct from :demande limit 1
+    select demande, statut, corps, compte_id from idempotence where cle = any (:cles) or demande = any (:demandes)
+     order by demande = any (:demandes) desc nulls last limit 1
     """
 )
 _LIBERER = text("delete from idempotence where cle = :cle and prise = :prise and statut is null")
@@ -37,15 +38,15 @@ class PgIdempotence(Idempotence):
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
 
-    async def prendre(self, cle: bytes, demande: bytes, prise: UUID) -> Prise | ReponseGardee:
-        ordre = {"cle": cle, "demande": demande, "prise": prise, "duree": RESERVATION}
+    async def prendre(self, cles: Sequence[bytes], demandes: Sequence[bytes], prise: UUID) -> Prise | ReponseGardee:
+        visees = {"cles": cles, "demandes": demandes}
         async with traduire_pannes(), self._engine.connect() as connexion:
-            if (await connexion.execute(_PRENDRE, ordre)).scalar():
+            if (await connexion.execute(_PRENDRE, visees | {"prise": prise, "duree": RESERVATION})).scalar():
                 return Prise.LIBRE
-            ligne = (await connexion.execute(_VOIR, {"cle": cle, "demande": demande})).one_or_none()
-        if ligne is None or (ligne.statut is None and ligne.demande == demande):
+            ligne = (await connexion.execute(_VOIR, visees)).one_or_none()
+        if ligne is None or (ligne.statut is None and ligne.demande in demandes):
             return Prise.EN_COURS
-        if ligne.demande != demande:
+        if ligne.demande not in demandes:
             return Prise.AUTRE_CORPS
         return ReponseGardee(statut=ligne.statut, corps=ligne.corps, compte_id=ligne.compte_id)
 

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.avis import JOIGNABLE
 from adapters.postgres.lectures import Lectures
 from adapters.postgres.limites import colonnes, exiger
 from domain.limites import Limite
@@ -44,13 +45,12 @@ _REPORTER = text(
     """
 )
 _PROCHAINE = text("select extract(epoch from min(a_partir_de) - horloge())::float from recuperations")
-_DESTINATAIRES = """
+_DESTINATAIRES = f"""
     select c.id as compte_id,
-           (select valeur from contacts where compte_id = c.id and nature = 'email' and verifie_le is not null) as email,
-           (select valeur from contacts where compte_id = c.id and nature = 'telephone_mobile' and recoit_sms
-               and verifie_le is not null) as mobile
+           (select valeur from contacts where compte_id = c.id and nature = 'email' and {JOIGNABLE}) as email,
+           (select valeur from contacts where compte_id = c.id and nature = 'telephone_mobile' and {JOIGNABLE}) as mobile
       from comptes c where c.etat = 'actif' and c.effacement_le is null and
-"""
+"""  # noqa: S608  (constants)
 _PAR_IDENTIFIANT = text(f"{_DESTINATAIRES} c.identifiant = :identifiant")
 _PAR_EMAIL = text(
     f"""{_DESTINATAIRES} c.id in (select compte_id from contacts where nature = 'email' and verifie_le is not null

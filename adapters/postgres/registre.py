@@ -24,16 +24,16 @@ DERNIERS_ACTES = """
         select a.objet, a.nature, a.valeur, a.document_version, a.par from actes_juridiques a
          where a.compte_id = c.id and a.objet > derniers.objet order by a.objet, a.id desc limit 1) suivant)
 """
-_ACTER = text(
-    """
+# For the account `compte` of the statement it stands in.
+ACTER = """
     insert into actes_juridiques
       (compte_id, nature, objet, valeur, document_code, document_version, document_sha256, par, langue, requete_id)
-    select :compte, a.*, :requete
-      from unnest(cast(:a_natures as text[]), cast(:a_objets as text[]), cast(:a_valeurs as boolean[]),
-                  cast(:a_codes as text[]), cast(:a_versions as text[]), cast(:a_sha256 as text[]), cast(:a_par as text[]),
-                  cast(:a_langues as text[])) a
-    """
-)
+    select compte.id, a.*, :requete
+      from compte, unnest(cast(:a_natures as text[]), cast(:a_objets as text[]), cast(:a_valeurs as boolean[]),
+                          cast(:a_codes as text[]), cast(:a_versions as text[]), cast(:a_sha256 as text[]),
+                          cast(:a_par as text[]), cast(:a_langues as text[])) a
+"""
+_ACTER = text(f"with compte as (select cast(:compte as uuid) as id) {ACTER}")
 _DIFFUSION = text(
     f"""
     select ({DERNIERS_ACTES}

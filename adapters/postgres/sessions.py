@@ -15,7 +15,8 @@ from domain.activite import Activite
 from domain.session import LONGUE, SESSIONS_PAR_COMPTE, Presentation, SessionNeuve, SessionOuverte
 from domain.transaction import NouvelleSession, Sessions
 
-_RENDU = (
+# What a session gives whoever opened it or goes on with it.
+RENDU = (
     "id, compte_id, rang, expire_le, fin_le, extract(epoch from fin_le - horloge())::float as reste, "
     f"inactivite = interval '{LONGUE.inactivite} seconds' as rester_connecte"
 )
@@ -47,12 +48,12 @@ OUVRIR = text(
         from compte
     )
     select session.*, compte.epoque
-      from (select {_RENDU} from session) session, compte, borner_sessions(session.id, session.compte_id, :autres)
+      from (select {RENDU} from session) session, compte, borner_sessions(session.id, session.compte_id, :autres)
     """  # noqa: S608  (constants)
 )
 _PRESENTER = text(
     f"""
-    select {_RENDU}, empreinte,
+    select {RENDU}, empreinte,
            case when terminee_le is not null or expire_le <= horloge()
                   or not exists (select from comptes where id = compte_id and etat = 'actif' and effacement_le is null)
                 then 'finie'
@@ -114,9 +115,8 @@ class PgSessions(Sessions):
     async def terminer(self, compte_id: UUID, id: UUID, motif: str) -> bool:
         return (await self._connexion.execute(_TERMINER, {"id": id, "compte": compte_id, "motif": motif})).rowcount == 1
 
-    async def terminer_toutes(self, compte_id: UUID, motif: str, sauf: UUID | None = None) -> int:
-        ordre = {"compte": compte_id, "motif": motif, "sauf": sauf}
-        return (await self._connexion.execute(_TERMINER_TOUTES, ordre)).rowcount
+    async def terminer_toutes(self, compte_id: UUID, motif: str, sauf: UUID | None = None) -> None:
+        await self._connexion.execute(_TERMINER_TOUTES, {"compte": compte_id, "motif": motif, "sauf": sauf})
 
     async def terminer_ouvertes_par(self, compte_id: UUID, identites: Sequence[UUID], motif: str) -> list[UUID]:
         ordre = {"compte": compte_id, "identites": list(identites), "motif": motif}

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.comptes import TENIR
 from adapters.postgres.registre import DERNIERS_ACTES
 from domain.activation import OPPOSITION, Canal, Jeton
 from domain.compte import CONTACT_DU_CANAL, Contact, Langue
@@ -54,7 +55,6 @@ TITULAIRE = f"""
 """  # noqa: S608  (constants)
 
 _TITULAIRE = text(TITULAIRE)
-_TENIR = text("select from comptes where id = :compte for no key update")
 _VERROUILLER = text("select id from comptes where id = :compte and etat = 'actif' for no key update")
 _EMPREINTE = text("select empreinte_mdp, epoque from comptes where id = :compte")
 _PROFIL = text("select profil, provenances from comptes where id = :compte")
@@ -143,8 +143,7 @@ class PgTitulaires(Titulaires):
         self._connexion = connexion
 
     async def tenir(self, compte_id: UUID, session_id: UUID) -> Titulaire | None:
-        # By itself: a statement that waited for a lock goes on with the snapshot it had before the wait.
-        await self._connexion.execute(_TENIR, {"compte": compte_id})
+        await self._connexion.execute(TENIR, {"compte": compte_id})
         brut = (await self._connexion.execute(_TITULAIRE, {"compte": compte_id, "session": session_id})).scalar()
         return None if brut is None else msgspec.json.decode(brut, type=Titulaire)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
+
+from domain.moi import validateur
 
 
 def cachable(request: Request[Any, Any, Any], contenu: Any, secondes: int) -> Response[Any]:
@@ -17,7 +18,7 @@ def cachable(request: Request[Any, Any, Any], contenu: Any, secondes: int) -> Re
 def etiquetee(request: Request[Any, Any, Any], contenu: Any, entetes: dict[str, str] | None = None) -> Response[Any]:
     """`contenu` as JSON, with the validator of its bytes."""
     octets = msgspec.json.encode(contenu)
-    etiquette = f'"{sha256(octets).hexdigest()[:32]}"'
+    etiquette = validateur(octets)
     entetes = {"ETag": etiquette, **(entetes or {})}
     connues = [e.strip().removeprefix("W/") for e in request.headers.get("if-none-match", "").split(",")]
     if etiquette in connues or "*" in connues:

@@ -91,7 +91,6 @@ def appel_de(request: Request[Any, Any, Any]) -> Appel:
         client=adresse_client(request, request.app.state.proxys),
         agent="".join(c for c in request.headers.get("user-agent", "") if c.isprintable())[:200] or None,
         langue=langue_de(request),
-        requete=requete_de(request),
         trace=str(request.scope.get("comptoir.trace", "")),
         cle_idempotence=cles[0] if cles else None,
         corps=getattr(request, "corps_canonique", b""),

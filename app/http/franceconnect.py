@@ -115,8 +115,9 @@ async def detacher(
     request: RequeteJson,
     cas: NamedDependency[CasUtilisation],
     fournisseur: Annotated[
-        Fournisseur, QueryParameter(description="Celui dont les identités sont détachées.")
-    ] = "franceconnect",
+        Fournisseur | None,
+        QueryParameter(description="Celui dont les identités sont détachées ; sans `identite`, `franceconnect` par défaut."),
+    ] = None,
     identite: Annotated[
         UUID | None, QueryParameter(description="L'`id` de la seule à détacher ; sans lui, toutes celles de `fournisseur`.")
     ] = None,

@@ -22,20 +22,18 @@ _PATIENCE = 1.0
 class Appel(Struct, frozen=True, kw_only=True):
     """What a use case needs of the request itself.
 
-    `client`: its address; `agent`: what it calls itself; `corps`: the body in canonical JSON. `requete`: its id, which may be
-    the caller's word; `trace`: the one that is always ours, for what is kept.
+    `client`: its address; `agent`: what it calls itself; `corps`: the body in canonical JSON. `trace`: our own id of it.
     """
 
     client: str
     agent: str | None = None
     langue: Langue = "fr"
-    requete: str = ""
     trace: str = ""
     cle_idempotence: str | None = None
     corps: bytes = b""
 
     def __repr__(self) -> str:
-        return f"Appel(requete={self.requete!r})"
+        return f"Appel(trace={self.trace!r})"
 
 
 class Reservation(Struct, frozen=True):
@@ -73,11 +71,11 @@ class Rejeux:
             yield Reservation()
             return
         visee = f"{operation}\0{appel.cle_idempotence}\0"
-        cle = self._trousseau.empreinte("idempotence", visee + (appel.client if publique else ""))
+        cles = self._trousseau.empreintes("idempotence", visee + (appel.client if publique else ""))
         # Keyed: the body holds a password, whose plain digest could be guessed at leisure.
-        demande = self._trousseau.empreinte("demande", visee.encode() + appel.corps)
+        demandes = self._trousseau.empreintes("demande", visee.encode() + appel.corps)
         prise = self._systeme.nouvel_id()
-        trouve = await self._idempotence.prendre(cle, demande, prise)
+        trouve = await self._idempotence.prendre(cles, demandes, prise)
         if trouve is Prise.EN_COURS:
             raise RequeteEnCours(_PATIENCE)
         if trouve is Prise.AUTRE_CORPS:
@@ -86,7 +84,7 @@ class Rejeux:
             yield trouve
             return
         try:
-            yield Reservation(cle, prise)
+            yield Reservation(cles[0], prise)
         except BaseException:
-            await self._idempotence.liberer(cle, prise)
+            await self._idempotence.liberer(cles[0], prise)
             raise

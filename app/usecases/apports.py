@@ -15,7 +15,7 @@ from domain.jetons import Trousseau
 from domain.outils import Outils
 from domain.passage import Passage
 from domain.ports import Coffre
-from domain.preremplissage import convient, empreinte_pivot, fautes_federees, preremplir, tels_quels
+from domain.preremplissage import empreinte_pivot, fautes_federees, preremplir, tels_quels
 from domain.profils import Profil
 from domain.rattachement import exiger_convenance
 from domain.transaction import Store, Transaction
@@ -52,8 +52,7 @@ class Apports:
         jeton = self._coffre.sceller(identite.jeton_identite.encode())
         if not await tx.passages.attacher(compte, identite, empreinte_pivot(identite), jeton):
             raise IdentiteDejaRattachee
-        if convient(identite, profil):
-            await tx.passages.completer(compte, profil, tels_quels(profil, *preremplir(identite, self._outils())))
+        await tx.passages.completer(compte, profil, tels_quels(profil, *preremplir(identite, self._outils())))
         await tx.registre.noter(compte, Activite(nature="identite_rattachee", details={"fournisseur": identite.fournisseur}))
 
     async def _lire(self, demande: DemandeInscription, prendre: Callable[[UUID], Awaitable[Passage | None]]) -> IdentiteRecue:

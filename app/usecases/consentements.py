@@ -15,7 +15,6 @@ from domain.consentements import (
     TOUTES,
     AccordDemande,
     AccordEnregistre,
-    ActeVue,
     ChoixDiffusion,
     ConsentementsVue,
     DemandeAcceptations,
@@ -76,7 +75,7 @@ class Consentements:
             demande = await self._en_cours(tx, porteur.compte_id)
         return ConsentementsVue(
             diffusion=vue_diffusion(titulaire.diffusion, demande.vue() if demande else None),
-            actes=[ActeVue(**{nom: getattr(n, nom) for nom in ActeVue.__struct_fields__}) for n in lignes[:limite]],
+            actes=[ligne.vue() for ligne in lignes[:limite]],
             suivant=reference(lignes[limite - 1].id) if len(lignes) > limite else None,
         )
 

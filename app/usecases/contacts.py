@@ -58,7 +58,8 @@ class Contacts:
                 actuel = titulaire.contact(demande.canal)
                 if actuel and actuel.valeur == valeur and actuel.verifie_le:
                     raise ContactDejaVerifie
-                ouverte = await self._ouvrir(tx, self._jeton(porteur, demande, valeur), appel.client)
+                jeton = self._ouvreur.jeton(porteur.compte_id, "contact", demande.canal, valeur)
+                ouverte = await self._ouvrir(tx, jeton, appel.client)
                 await tx.registre.noter(porteur.compte_id, Activite(nature="contact_demande", details=_details(ouverte.jeton)))
                 reponse = vue_activation(ouverte)
                 await reservation.garder(tx.reponses, 202, reponse, porteur.compte_id)
@@ -156,9 +157,6 @@ class Contacts:
         if trouve is None or (trouve[0].compte_id, trouve[0].usage) != (porteur.compte_id, "contact"):
             return ContactInconnu()
         return pourquoi(trouve[1])
-
-    def _jeton(self, porteur: Porteur, demande: DemandeContact, valeur: str) -> Jeton:
-        return self._ouvreur.jeton(porteur.compte_id, "contact", demande.canal, valeur)
 
 
 async def _deja_suivi(tx: Transaction, jeton: Jeton) -> bool:

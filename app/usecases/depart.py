@@ -12,7 +12,6 @@ from app.usecases.sessions import Sessions
 from domain.activation import CANAUX, Jeton
 from domain.activite import Activite
 from domain.compte import Langue
-from domain.consentements import ActeVue
 from domain.erreurs import LienExpire
 from domain.export import GRACE, Annulee, DemandeEffacement, EffacementPrevu, Export
 from domain.limites import Regulateur
@@ -57,7 +56,7 @@ class Depart:
             produit_le=datetime.fromtimestamp(self._systeme.instant(), UTC),
             compte=vue(titulaire),
             identites=list(titulaire.identites),
-            registre=[ActeVue(**{nom: getattr(n, nom) for nom in ActeVue.__struct_fields__}) for n in actes],
+            registre=[acte.vue() for acte in actes],
             sessions=await self._dossier.sessions(porteur),
             activites=[self._moi.ligne(ligne, langue) for ligne in lignes],
             messages=await self._dossier.messages(porteur.compte_id),

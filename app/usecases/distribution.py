@@ -36,7 +36,7 @@ class Distribution:
     ) -> None:
         self._file, self._gabarits, self._expediteurs = file, gabarits, expediteurs
         self._signaux, self._conservation, self._systeme = signaux, conservation, systeme
-        self._recuperateur = recuperateur
+        self.recuperateur = recuperateur
         self._en_panne: set[Canal] = set()
 
     async def servir(self) -> None:
@@ -45,14 +45,9 @@ class Distribution:
             for canal in CANAUX:
                 voie = self._voie(f"message.{canal}", partial(self.tour, canal), partial(self._file.prochain, canal))
                 taches.create_task(voie, name=f"voie.{canal}")
-            taches.create_task(
-                self._voie("recuperation", self.recuperer, self._recuperateur.prochaine), name="voie.recuperation"
-            )
+            voie = self._voie("recuperation", self.recuperateur.tour, self.recuperateur.prochaine)
+            taches.create_task(voie, name="voie.recuperation")
             taches.create_task(self._nettoyer(), name="conservation")
-
-    async def recuperer(self) -> bool:
-        """What one person forgot, if somebody asked."""
-        return await self._recuperateur.tour()
 
     async def tour(self, canal: Canal) -> bool:
         """One message, if one is due."""

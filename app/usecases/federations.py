@@ -32,6 +32,7 @@ from domain.erreurs import (
     JetonIdentiteInvalide,
     JetonInvalide,
     PassageInconnu,
+    Refus,
     RetourRefuse,
 )
 from domain.federation import FederationIndisponible, Fournisseur, FournisseurIdentite, IdentiteRecue, IdentiteRefusee
@@ -160,7 +161,7 @@ class Federations:
             if echange is None:
                 raise CodeEchangeInvalide
             passage, fin = echange
-            identite = self._lire(passage)
+            identite = self._lire(passage, CodeEchangeInvalide)
             if passage.session_id is not None:
                 # Whatever is refused next, the provider's session is open: signing out of this one must be able to end it.
                 await tx.passages.noter_session(passage.session_id, identite.fournisseur, self._sceller(identite))
@@ -207,7 +208,7 @@ class Federations:
         passage = await tx.passages.abandonner(id) if id else None
         if passage is None:
             raise JetonIdentiteInvalide
-        identite = self._lire(passage)
+        identite = self._lire(passage, JetonIdentiteInvalide)
         return [(identite.fournisseur, self._sceller(identite))]
 
     async def _sortie(self, nom: Fournisseur, jeton: bytes, retour: str) -> str | None:
@@ -273,10 +274,11 @@ class Federations:
         """The id_token, which signing out of the provider will show it."""
         return self._coffre.sceller(identite.jeton_identite.encode())
 
-    def _lire(self, passage: Passage) -> IdentiteRecue:
+    def _lire(self, passage: Passage, illisible: type[Refus]) -> IdentiteRecue:
+        """`illisible`: what is refused once the key that sealed it is gone."""
         clair = self._coffre.ouvrir(passage.identite or b"")
         if clair is None:
-            raise CodeEchangeInvalide
+            raise illisible
         return msgspec.json.decode(clair, type=IdentiteRecue)
 
     def _fournisseur(self, nom: Fournisseur) -> FournisseurIdentite:

@@ -86,7 +86,7 @@ class Moi:
             if not champs:
                 return vue(titulaire)
             await tx.limites.exiger(self._regulateur.action("profil", titulaire.id))
-            provenances = restantes(titulaire, profil)
+            provenances = restantes(titulaire, profil, self._outils())
             await tx.titulaires.modifier(porteur.compte_id, profil, provenances, langue, fixe)
             await self._consentements.ajuster_a_l_age(tx, porteur.compte_id, au_plus_jeune(profil, provenances), appel)
             await tx.registre.noter(porteur.compte_id, Activite(nature="profil_modifie", details={"champs": champs}))
@@ -102,7 +102,7 @@ class Moi:
         try:
             profil = lire(apres, type(titulaire.profil), self._outils())
             avant = au_plus_jeune(titulaire.profil, titulaire.provenances)
-            apres_age = au_plus_jeune(profil, restantes(titulaire, profil))
+            apres_age = au_plus_jeune(profil, restantes(titulaire, profil, self._outils()))
             if fautes := fautes_d_age(avant, apres_age, self._outils().aujourdhui):
                 raise ChampsInvalides(fautes)
         except ChampsInvalides as refus:

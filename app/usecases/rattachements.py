@@ -69,14 +69,16 @@ class Rattachements:
             raise ReauthentificationRequise
         return ResultatReauthentification(valable_jusque=jusque)
 
-    async def detacher(self, porteur: Porteur, fournisseur: Fournisseur, identite: UUID | None) -> bool:
-        """One identity, or all of this provider's; whether the caller's own session ends with what they opened.
+    async def detacher(self, porteur: Porteur, fournisseur: Fournisseur | None, identite: UUID | None) -> bool:
+        """One identity, or all of a provider's, FranceConnect's unless told otherwise; whether the caller's own session ends
+        with what they opened.
 
         Refusals: `ReauthentificationRequise`, `IdentiteNonRattachee`, `DernierMoyenDeConnexion` (R80).
         """
+        chez = fournisseur if fournisseur or identite else "franceconnect"
         async with self._store.transaction() as tx:
             titulaire = exiger_recent(exiger_ecriture(await tx.titulaires.tenir(porteur.compte_id, porteur.session_id)))
-            otees = [i for i in titulaire.identites if (i.id == identite if identite else i.fournisseur == fournisseur)]
+            otees = [i for i in titulaire.identites if identite in (None, i.id) and chez in (None, i.fournisseur)]
             restent = [i for i in titulaire.identites if i not in otees]
             if not otees:
                 raise IdentiteNonRattachee

@@ -27,7 +27,8 @@ from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import JWSRegistry
 from msgspec import structs
 
-from adapters.oidc import ConfigOidc, OidcClient
+from adapters.oidc import OidcClient
+from adapters.oidc_config import ConfigOidc
 from domain.federation import FederationIndisponible, IdentiteRecue, IdentiteRefusee
 from domain.ports import Systeme
 

@@ -9,7 +9,7 @@ import pytest
 from msgspec import UNSET
 
 from domain.federation import Fournisseur, IdentiteRecue
-from domain.preremplissage import preremplir
+from domain.preremplissage import empreinte_pivot, prenoms, preremplir
 from domain.profils import au_plus_tard
 from tests.builders import Corps, des_outils
 
@@ -33,6 +33,8 @@ def une_identite(revendications: Corps, fournisseur: Fournisseur = "franceconnec
     [
         ({"given_name": "Henry Jules", "given_name_array": ["Henry", "Jules"]}, "Henry"),
         ({"given_name": "Henry"}, "Henry"),
+        ({"given_name": "Henry Jules"}, "Henry"),
+        ({"given_name": "Henry Jules", "given_name_array": []}, "Henry"),
         ({"given_name": ""}, None),
         ({"given_name_array": []}, None),
         ({"given_name_array": [""]}, None),
@@ -79,6 +81,13 @@ def test_presumed_somebody_may_be_as_young_as_the_last_day_that_fits() -> None:
     assert au_plus_tard(date(1992, 2, 1), "jour") == date(1992, 2, 29)
     assert au_plus_tard(date(1993, 2, 1), "jour") == date(1993, 2, 28)
     assert au_plus_tard(date(1992, 12, 1), "jour") == date(1992, 12, 31)
+
+
+def test_however_many_claims_the_first_names_come_in_it_is_the_same_civil_status() -> None:
+    ne = NE | {"birthplace": "75107", "birthcountry": "99100"}
+    ensemble, apart = ({"given_name": "Henry Jules"}, {"given_name": "Henry Jules", "given_name_array": ["Henry", "Jules"]})
+    assert prenoms(ensemble) == prenoms(apart) == ["Henry", "Jules"]
+    assert empreinte_pivot(une_identite(ne | ensemble)) == empreinte_pivot(une_identite(ne | apart))
 
 
 def test_of_a_professional_what_is_no_text_is_left_out() -> None:

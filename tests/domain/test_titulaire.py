@@ -123,8 +123,8 @@ def test_a_change_of_nothing_at_all_is_a_fault() -> None:
 def test_a_field_that_its_holder_changed_is_a_declaration_again_and_the_others_keep_their_source() -> None:
     titulaire = un_titulaire(provenances={"prenom": Provenance(source="franceconnect", verifie=True), "nom_naissance": VERIFIE})
     apres, _ = modifier(titulaire, prenom="Zoé", nom_usage=None)
-    assert restantes(titulaire, un_profil(apres)) == {"nom_naissance": VERIFIE}
-    assert restantes(titulaire, titulaire.profil) == titulaire.provenances
+    assert restantes(titulaire, un_profil(apres), OUTILS) == {"nom_naissance": VERIFIE}
+    assert restantes(titulaire, titulaire.profil, OUTILS) == titulaire.provenances
 
 
 def test_a_change_is_refused_on_the_field_that_is_wrong() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 
 from app.settings import Settings
 from tests.builders import MOT_DE_PASSE, modifie, parait, une_demande
@@ -37,6 +38,40 @@ async def test_another_process_replays_the_same_answer(service: Service, setting
     premiere = await service.inscrire(une_demande(activer_par="email"), cle=CLE)
     async with Service(settings) as autre:
         assert (await autre.inscrire(une_demande(activer_par="email"), cle=CLE)).json() == premiere.json()
+
+
+async def test_a_retry_across_the_promotion_of_a_key_is_the_same_request(settings: Settings) -> None:
+    """Either way round: while the processes are told of it, both orders serve."""
+    ancienne, neuve = settings.secret_keys, "neuve:" + "Tk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk4="
+    ordres = [structs.replace(settings, secret_keys=cles) for cles in (f"{ancienne},{neuve}", f"{neuve},{ancienne}")]
+    async with Service(ordres[0]) as avant, Service(ordres[1]) as apres:
+        for cle, premier, second in (("1", avant, apres), ("2", apres, avant)):
+            premiere = (await premier.inscrire(une_demande(email=f"ines{cle}@exemple.fr"), cle=cle)).json()
+            rejouee = (await second.inscrire(une_demande(email=f"ines{cle}@exemple.fr"), cle=cle)).json()
+            # The secret is derived again, by the key that signs there; either is accepted.
+            assert rejouee | {"secret": ""} == premiere | {"secret": ""}
+            assert (await premier.lire(rejouee)).status_code == 200
+            autre = await second.inscrire(une_demande(email="autre@exemple.fr"), cle=cle)
+            assert refus(autre) == (422, "cle_idempotence_reutilisee")
+        assert await avant.compter("comptes") == 2
+        # An answer that has had its time is in nobody's way, whichever key wrote it.
+        await avant.avancer(timedelta(hours=25))
+        assert (await apres.inscrire(une_demande(email="ines1@exemple.fr"), cle="1")).status_code == 201
+        assert await avant.compter("comptes") == 3
+
+
+async def test_of_simultaneous_requests_across_the_promotion_of_a_key_one_is_served(service: Service) -> None:
+    ordre = "select reserver_parmi($1, $2, gen_random_uuid(), '30 s')"
+    cles, demandes = [b"a", b"b"], [b"c", b"d"]
+    async with Service(service.settings) as autre:
+        en_cours = service.sql.transaction()
+        await en_cours.start()
+        assert await service.sql.fetchval(ordre, cles, demandes)
+        seconde = asyncio.create_task(autre.sql.fetchval(ordre, cles[::-1], demandes[::-1]))
+        while not seconde.done() and not await service.sql.fetchval("select count(*) from pg_locks where not granted"):
+            pass
+        await en_cours.commit()
+        assert await seconde is False
 
 
 async def test_the_same_json_written_otherwise_is_the_same_body(service: Service) -> None:

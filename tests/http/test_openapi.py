@@ -210,6 +210,19 @@ def test_refusals_are_shared_and_make_no_type_of_their_own() -> None:
     assert len(json.dumps(le_document(), ensure_ascii=False)) < 300_000
 
 
+def test_the_head_of_the_document_tells_every_status_of_a_refusal_and_names_nothing_that_is_not_there() -> None:
+    appels = {f"{methode.upper()} {chemin}" for chemin, methode, _ in operations()}
+    for langue in ("fr", "en"):
+        tete = document(litestar(Settings()), langue)["info"]["description"]
+        assert {
+            int(s) for ligne in tete.splitlines() if ligne.startswith("- ") for s in re.findall(r"\b[45]\d\d\b", ligne)
+        } == {*STATUTS.values()}
+        cites = set(re.findall(r"`((?:GET|POST|PATCH) [^`]+)`", tete))
+        assert len(cites) > 5
+        assert cites <= appels
+        assert {*re.findall(r"[45]\d\d (\w+)`", tete)} <= textes.PROBLEMES.keys()
+
+
 async def test_the_document_is_served_in_the_language_of_its_reader(service: Service) -> None:
     francais, anglais = [
         (await service.http.get("/openapi.json", headers={"Accept-Language": langue})).json() for langue in ("fr", "en")

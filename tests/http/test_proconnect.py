@@ -94,6 +94,18 @@ async def test_what_proconnect_proposes_may_be_corrected_at_sign_up_and_after(fe
     assert moi["provenances"]["/profil/raison_sociale"]["source"] == "declaration"
 
 
+async def test_what_proconnect_does_not_say_of_a_representative_changes_without_the_rest_losing_its_source(
+    federe: Service,
+) -> None:
+    session = await entreprise(federe)
+    representant = (await federe.moi(session))["profil"]["representant"]
+    for change, source in (({"fonction": "Gérante"}, "proconnect"), ({"nom": "Autre"}, "declaration")):
+        corps = {"profil": {"type": "entreprise", "representant": representant | change}}
+        moi = (await federe.appeler(session, "PATCH", "/v1/moi", corps, **{"If-Match": "*"})).json()
+        assert moi["profil"]["representant"] == representant | change
+        assert moi["provenances"]["/profil/representant"]["source"] == source
+
+
 async def test_an_association_and_a_citizen_sign_up_by_proconnect_with_what_they_typed(federe: Service) -> None:
     for login, profil in (("presidente@yopmail.com", une_association()), (PRO, None)):
         demande = demande_federee(await federe.prerempli(login, "proconnect"))
@@ -171,6 +183,17 @@ async def test_each_provider_is_detached_by_itself_and_the_last_way_in_stays(fed
     assert refus(await federe.appeler(session, "DELETE", "/v1/moi/franceconnect")) == (409, "dernier_moyen_de_connexion")
     assert (await federe.passer("connexion", PRO, "proconnect"))["type"] == "inscription"
     assert refus(await federe.appeler(session, "DELETE", "/v1/moi/franceconnect?fournisseur=google"))[0] == 400
+
+
+async def test_an_identity_is_detached_by_its_id_and_only_as_its_own_provider_s(federe: Service) -> None:
+    session = await federe.adherer()
+    await federe.passer("rattachement", PRO, "proconnect", session=session)
+    ids = {i["fournisseur"]: i["id"] for i in (await federe.moi(session))["identites"]}
+    for fournisseur, autre in (("franceconnect", "proconnect"), ("proconnect", "franceconnect")):
+        chemin = f"/v1/moi/franceconnect?fournisseur={fournisseur}&identite={ids[autre]}"
+        assert refus(await federe.appeler(session, "DELETE", chemin)) == (404, "identite_non_rattachee")
+    assert (await federe.appeler(session, "DELETE", f"/v1/moi/franceconnect?identite={ids['proconnect']}")).status_code == 204
+    assert [i["fournisseur"] for i in (await federe.moi(session))["identites"]] == ["franceconnect"]
 
 
 async def test_a_provider_that_is_not_configured_is_told_as_such(settings: Settings) -> None:
@@ -302,6 +325,11 @@ async def test_an_abandoned_sign_up_signs_out_of_the_provider_without_a_session(
         reponse = await federe.http.post(DECONNEXION, json=corps)
         assert reponse.status_code == 200
         assert await fermees_chez(federe, reponse.json()) == [EMETTEURS["franceconnect"]]
+    # The key that sealed what it brings may be gone before the one that signed it.
+    autre = await federe.prerempli()
+    await federe.sql.execute("update passages set identite = 'x' where identite is not null")
+    reponse = await federe.http.post(DECONNEXION, json=corps | {"jeton_identite": autre["jeton_identite"]})
+    assert refus(reponse) == (422, "jeton_identite_invalide")
     # Whoever finds the token on that computer signs nobody up with it.
     assert refus(await federe.inscrire(demande_federee(prerempli))) == (422, "jeton_identite_invalide")
     # Posted, and not activated yet: abandoned all the same.

@@ -24,20 +24,13 @@ from app.http.acces import ouvert
 from app.http.contexte import appel_de, langue_de
 from app.http.problemes import STATUTS, Introuvable, reponse
 from app.usecases import CasUtilisation
-from domain.consentements import TOUTES, Listes
+from domain.consentements import LIBELLES, TOUTES, Listes
 from domain.erreurs import Refus
 from domain.inscription import LISTES
 from domain.ports import Boite
 
 _DOSSIER = Path(__file__).parent
 _LONG = "public, max-age=3600"
-# The mailing lists as their form names them, French then English.
-_LISTES = {
-    "email": ("Listes de diffusion par email", "Mailing lists by e-mail"),
-    "sms": ("Listes de diffusion par SMS", "Mailing lists by SMS"),
-    "lettre_actualite": ("Lettre d'actualité", "Newsletter"),
-    "alertes": ("Alertes et actualités personnalisées", "Personalised alerts and news"),
-}
 
 
 def page(nom: str, **remplacements: str) -> Response[str]:
@@ -113,9 +106,10 @@ async def se_desinscrire(
 
 
 def _lignes(listes: Iterable[str]) -> str:
+    fr, en = LIBELLES["fr"], LIBELLES["en"]
     return "".join(
-        f'<li data-liste="{liste}"><span lang="fr">{fr}</span><span lang="en">{en}</span></li>'
-        for liste, (fr, en) in _LISTES.items()
+        f'<li data-liste="{liste}"><span lang="fr">{fr[liste]}</span><span lang="en">{en[liste]}</span></li>'
+        for liste in LISTES
         if liste in listes
     )
 
