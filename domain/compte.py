@@ -67,7 +67,7 @@ class ActivationOuverte(Struct, frozen=True, kw_only=True):
         return self.utilisable and self.envois < ENVOIS_MAX
 
 
-class CompteEnAttente(Struct, frozen=True, kw_only=True):
+class InscriptionOuverte(Struct, frozen=True, kw_only=True):
     """A sign-up as it stands: pending, or just active. `expiree`: by the database's clock. `remise`: its secret is spent."""
 
     id: UUID
@@ -94,7 +94,7 @@ class CompteEnAttente(Struct, frozen=True, kw_only=True):
         return contact.valeur if contact and (canal == "email" or contact.recoit_sms) else None
 
     def __repr__(self) -> str:
-        return f"CompteEnAttente(id={self.id}, etat={self.etat})"
+        return f"InscriptionOuverte(id={self.id}, etat={self.etat})"
 
 
 def contacts(email: str, mobile: tuple[str, bool] | None, fixe: str | None) -> Iterator[Contact]:
@@ -106,7 +106,7 @@ def contacts(email: str, mobile: tuple[str, bool] | None, fixe: str | None) -> I
         yield Contact("telephone_fixe", fixe)
 
 
-def exiger_connu(compte: CompteEnAttente | None) -> CompteEnAttente:
+def exiger_connu(compte: InscriptionOuverte | None) -> InscriptionOuverte:
     """Refusals: `InscriptionInconnue`, `InscriptionExpiree`, `InscriptionTerminee`."""
     if compte is None:
         raise InscriptionInconnue
@@ -117,7 +117,7 @@ def exiger_connu(compte: CompteEnAttente | None) -> CompteEnAttente:
     return compte
 
 
-def exiger_en_attente(compte: CompteEnAttente | None) -> CompteEnAttente:
+def exiger_en_attente(compte: InscriptionOuverte | None) -> InscriptionOuverte:
     """A pending sign-up alone can be activated, corrected or cancelled. Also refuses with `DejaActive`."""
     if compte is not None and compte.etat == "actif":
         raise DejaActive

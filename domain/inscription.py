@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, field
 
 from domain import champs, mot_de_passe
 from domain.activation import CANAUX, ENVOIS_MAX, ESSAIS_MAX, ActivationVue, Canal, masquer
-from domain.compte import ActivationOuverte, CompteEnAttente
+from domain.compte import ActivationOuverte, InscriptionOuverte
 from domain.erreurs import ErreurChamp
 from domain.juridique import AGE_CONSENTEMENT
 from domain.outils import Outils
@@ -193,7 +193,7 @@ class InscriptionCreee(InscriptionVue, frozen=True, kw_only=True):
         return f"InscriptionCreee(id={self.id})"
 
 
-def vue(compte: CompteEnAttente) -> InscriptionVue:
+def vue(compte: InscriptionOuverte) -> InscriptionVue:
     """What its author may see of a sign-up: destinations masked, the newest open activation."""
     return InscriptionVue(
         id=compte.id,
@@ -219,7 +219,7 @@ def vue_activation(ouverte: ActivationOuverte) -> ActivationVue:
     )
 
 
-def _canal(compte: CompteEnAttente, canal: Canal) -> CanalVue:
+def _canal(compte: InscriptionOuverte, canal: Canal) -> CanalVue:
     contact = compte.contact(canal)
     return CanalVue(
         canal=canal,

@@ -163,7 +163,7 @@ class Connexions(Protocol):
         ...
 
 
-class Recuperations(Protocol):
+class DepotRecuperations(Protocol):
     async def deposer(self, demande: Recuperation, client: Sequence[Limite], saisie: Sequence[Limite]) -> None:
         """Queues a request in one statement, the same whatever it designates; silently not beyond the limits of `saisie`.
 

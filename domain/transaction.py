@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from domain.activation import Canal, Jeton, Usage
 from domain.activite import Activite
-from domain.compte import ActivationOuverte, CompteEnAttente, Contact, Langue, NouveauCompte
+from domain.compte import ActivationOuverte, Contact, InscriptionOuverte, Langue, NouveauCompte
 from domain.identites import Passages
 from domain.juridique import Acte, Par
 from domain.limites import Limite
@@ -28,18 +28,18 @@ from domain.titulaire import Provenance, Titulaire
 class Comptes(Protocol):
     async def ouvrir(
         self, compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta, requete: str
-    ) -> CompteEnAttente | None:
+    ) -> InscriptionOuverte | None:
         """Account, contacts and ledger in one statement. `requete`: our own id of the request, for the ledger.
 
         None, and nothing written, when the chosen identifiant is taken; a generated one always ends by finding its number.
         """
         ...
 
-    async def en_attente(self, id: UUID) -> CompteEnAttente | None:
+    async def inscription(self, id: UUID) -> InscriptionOuverte | None:
         """A pending or active account, with its latest open proof."""
         ...
 
-    async def verrouiller(self, id: UUID) -> CompteEnAttente | None:
+    async def verrouiller(self, id: UUID) -> InscriptionOuverte | None:
         """The same, its row held to the end of the transaction: what changes an account goes one at a time."""
         ...
 

@@ -15,7 +15,7 @@ from adapters.postgres.registre import ACTER
 from adapters.postgres.registre import colonnes as actes_en_colonnes
 from domain.activation import Jeton
 from domain.activite import Activite
-from domain.compte import CONTACT_DU_CANAL, ActivationOuverte, CompteEnAttente, Contact, NouveauCompte
+from domain.compte import CONTACT_DU_CANAL, ActivationOuverte, Contact, InscriptionOuverte, NouveauCompte
 from domain.erreurs import Sature
 from domain.juridique import Acte
 from domain.profils import type_profil
@@ -108,7 +108,7 @@ class PgComptes(Comptes):
 
     async def ouvrir(
         self, compte: NouveauCompte, actes: Sequence[Acte], duree: timedelta, requete: str
-    ) -> CompteEnAttente | None:
+    ) -> InscriptionOuverte | None:
         parametres = _parametres(compte, actes, duree, requete)
         obtenu = await self._inserer(compte, parametres)
         if obtenu is not None or compte.identifiant is not None:
@@ -120,12 +120,12 @@ class PgComptes(Comptes):
                 return obtenu
         raise Sature(1)
 
-    async def _inserer(self, compte: NouveauCompte, parametres: dict[str, Any]) -> CompteEnAttente | None:
+    async def _inserer(self, compte: NouveauCompte, parametres: dict[str, Any]) -> InscriptionOuverte | None:
         ligne = (await self._connexion.execute(_OUVRIR, parametres)).one_or_none()
         if ligne is None:
             return None
         self._notees.append((compte.id, Activite(nature="compte_cree")))
-        return CompteEnAttente(
+        return InscriptionOuverte(
             id=compte.id,
             etat="en_attente",
             type=type_profil(compte.profil),
@@ -138,13 +138,13 @@ class PgComptes(Comptes):
             activations=(),
         )
 
-    async def en_attente(self, id: UUID) -> CompteEnAttente | None:
+    async def inscription(self, id: UUID) -> InscriptionOuverte | None:
         ligne = (await self._connexion.execute(_EN_ATTENTE, {"id": id})).mappings().one_or_none()
         return None if ligne is None else _compte(ligne)
 
-    async def verrouiller(self, id: UUID) -> CompteEnAttente | None:
+    async def verrouiller(self, id: UUID) -> InscriptionOuverte | None:
         await self._connexion.execute(TENIR, {"compte": id})
-        return await self.en_attente(id)
+        return await self.inscription(id)
 
     async def corriger(self, id: UUID, contacts: Sequence[Contact]) -> None:
         await self._connexion.execute(_CORRIGER, {"id": id} | _colonnes(contacts))
@@ -193,8 +193,8 @@ def _colonnes(contacts: Sequence[Contact]) -> dict[str, Any]:
     }
 
 
-def _compte(ligne: RowMapping) -> CompteEnAttente:
+def _compte(ligne: RowMapping) -> InscriptionOuverte:
     brut = dict(ligne)
     brut["contacts"] = tuple(Contact(*c) for c in brut["contacts"] or ())
     brut["activations"] = msgspec.convert(brut["activations"] or [], tuple[ActivationOuverte, ...])
-    return msgspec.convert(brut, CompteEnAttente)
+    return msgspec.convert(brut, InscriptionOuverte)

@@ -14,7 +14,7 @@ from adapters.postgres.avis import JOIGNABLE
 from adapters.postgres.lectures import Lectures
 from adapters.postgres.limites import colonnes, exiger
 from domain.limites import Limite
-from domain.ports import Recuperations
+from domain.ports import DepotRecuperations
 from domain.recuperation import Destinataire, FileRecuperations, Recuperation
 
 _DEPOSER = """
@@ -63,7 +63,7 @@ _IDENTIFIANTS = text(
 )
 
 
-class PgRecuperations(Recuperations):
+class PgRecuperations(DepotRecuperations):
     def __init__(self, lectures: Lectures) -> None:
         self._lectures = lectures
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import convert
 
-from app.usecases.annonces import prevenir
+from app.usecases.annonces import annoncer_rattachement
 from app.usecases.appel import Appel, Rejeux
 from app.usecases.preuves import Ouvreur, Preuves, pourquoi
 from domain.activation import (
@@ -19,7 +19,7 @@ from domain.activation import (
     Jeton,
     LienSuiviVue,
 )
-from domain.compte import ActivationOuverte, CompteEnAttente, exiger_en_attente
+from domain.compte import ActivationOuverte, InscriptionOuverte, exiger_en_attente
 from domain.erreurs import (
     ActivationInconnue,
     CodeExpire,
@@ -92,7 +92,7 @@ class Activations:
         if etat is EtatJeton.OUVERT and await self._activer(jeton):
             return LienSuiviVue(deja_active=False)
         async with self._store.lecture() as comptes:
-            compte = await comptes.en_attente(jeton.compte_id)
+            compte = await comptes.inscription(jeton.compte_id)
         if compte is None or compte.etat != "actif":
             raise LienExpire
         return LienSuiviVue(deja_active=True)
@@ -107,7 +107,7 @@ class Activations:
             active = await tx.comptes.activer(jeton)
             # Told now that a channel is proven: whoever proves it may not be who signed up.
             for identite in await tx.passages.identites(compte.id) if active else ():
-                await prevenir(tx, compte.id, identite.fournisseur, [])
+                await annoncer_rattachement(tx, compte.id, identite.fournisseur, [])
             return active
 
     async def _renvoyer(self, tx: Transaction, ouverte: ActivationOuverte, client: str) -> None:
@@ -116,14 +116,14 @@ class Activations:
         await tx.limites.exiger(limites(ouverte.jeton, client))
         await tx.jetons.renvoyer(ouverte.jeton.id, DELAI_RENVOI)
 
-    async def _remplacer(self, tx: Transaction, compte: CompteEnAttente, canal: Canal, client: str) -> None:
+    async def _remplacer(self, tx: Transaction, compte: InscriptionOuverte, canal: Canal, client: str) -> None:
         await tx.jetons.annuler(compte.id, ["activation"], canal)
         _, attendre = await self._ouvreur.activation(tx, compte, canal, client)
         if attendre is not None:
             raise TropDeDemandes(attendre)
 
     async def _vue(self, tx: Transaction, id: UUID, canal: Canal) -> ActivationVue:
-        ouverte = exiger_en_attente(await tx.comptes.en_attente(id)).activation(canal)
+        ouverte = exiger_en_attente(await tx.comptes.inscription(id)).activation(canal)
         if ouverte is None:
             raise ActivationInconnue
         return vue_activation(ouverte)
@@ -137,7 +137,7 @@ class Activations:
         trouve = await tx.jetons.etat(activation)
         if trouve is None or (trouve[0].compte_id, trouve[0].usage) != (id, "activation"):
             return ActivationInconnue()
-        compte = await tx.comptes.en_attente(id)
+        compte = await tx.comptes.inscription(id)
         if compte is not None and compte.etat == "actif":
             return DejaActive()
         if compte is not None and compte.expiree:

@@ -27,6 +27,7 @@ from domain.outils import Formats, Outils
 from domain.ports import (
     Coffre,
     Connexions,
+    DepotRecuperations,
     Disponibilites,
     Documents,
     Dossier,
@@ -36,7 +37,6 @@ from domain.ports import (
     Signaux,
     Systeme,
 )
-from domain.ports import Recuperations as Depot
 from domain.transaction import Store
 
 
@@ -50,7 +50,7 @@ class Ports:
     disponibilites: Disponibilites
     connexions: Connexions
     idempotence: Idempotence
-    depot: Depot
+    depot: DepotRecuperations
     hacheur: Hacheur
     jetons_acces: JetonsAcces
     formats: Formats

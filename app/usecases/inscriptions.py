@@ -17,7 +17,15 @@ from app.usecases.identifiants import Identifiants
 from app.usecases.preuves import Ouvreur
 from domain import identifiant, profils
 from domain.activation import CANAUX, Canal
-from domain.compte import CONTACT_DU_CANAL, CompteEnAttente, Contact, NouveauCompte, contacts, exiger_connu, exiger_en_attente
+from domain.compte import (
+    CONTACT_DU_CANAL,
+    Contact,
+    InscriptionOuverte,
+    NouveauCompte,
+    contacts,
+    exiger_connu,
+    exiger_en_attente,
+)
 from domain.erreurs import (
     DejaActive,
     DocumentPerime,
@@ -95,7 +103,7 @@ class Inscriptions:
 
     async def _ouvrir(
         self, tx: Transaction, compte: NouveauCompte, actes: Sequence[Acte], demande: DemandeInscription, appel: Appel
-    ) -> CompteEnAttente:
+    ) -> InscriptionOuverte:
         """Refusals leave the transaction, and undo what it had begun."""
         # Before the name is chosen: what the identity's former sign-up held is free again.
         identite = await self._apports.apporter(tx, demande) if demande.jeton_identite is not None else None
@@ -135,7 +143,7 @@ class Inscriptions:
             for canal in CANAUX:
                 if any(c.nature == CONTACT_DU_CANAL[canal] for c in nouveaux):
                     await tx.jetons.annuler(id, ["activation"], canal)
-            return vue(exiger_connu(await tx.comptes.en_attente(id)))
+            return vue(exiger_connu(await tx.comptes.inscription(id)))
 
     async def annuler(self, id: UUID) -> None:
         """Everything of the sign-up is deleted."""
@@ -160,9 +168,9 @@ class Inscriptions:
             # Those at zero are forgotten.
             self._attentes += Counter()
 
-    async def _compte(self, id: UUID) -> CompteEnAttente | None:
+    async def _compte(self, id: UUID) -> InscriptionOuverte | None:
         async with self._store.lecture() as comptes:
-            return await comptes.en_attente(id)
+            return await comptes.inscription(id)
 
     async def _verifier_documents(self, demande: DemandeInscription) -> Mapping[str, Version]:
         en_vigueur = await self._documents.en_vigueur()
@@ -201,8 +209,8 @@ class Inscriptions:
         )
 
     async def _premiere_activation(
-        self, tx: Transaction, compte: CompteEnAttente, canal: Canal | None, appel: Appel
-    ) -> CompteEnAttente:
+        self, tx: Transaction, compte: InscriptionOuverte, canal: Canal | None, appel: Appel
+    ) -> InscriptionOuverte:
         if canal is None:
             return compte
         ouverte, _ = await self._ouvreur.activation(tx, compte, canal, appel.client)

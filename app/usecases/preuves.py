@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.usecases.securite import consigner
 from domain.activation import DELAI_RENVOI, REPRISE_PREUVE, Canal, Jeton, Usage, duree
-from domain.compte import ActivationOuverte, CompteEnAttente
+from domain.compte import ActivationOuverte, InscriptionOuverte
 from domain.erreurs import (
     ActivationRemplacee,
     CanalImpossible,
@@ -96,7 +96,7 @@ class Ouvreur:
         self._trousseau, self._regulateur, self._systeme = trousseau, regulateur, systeme
 
     async def activation(
-        self, tx: Transaction, compte: CompteEnAttente, canal: Canal, client: str
+        self, tx: Transaction, compte: InscriptionOuverte, canal: Canal, client: str
     ) -> tuple[ActivationOuverte, float | None]:
         """As `limite`, to the contact of a sign-up. Refusal: `CanalImpossible`."""
         destination = compte.destination(canal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from app.usecases.annonces import annoncer_detachement, prevenir
+from app.usecases.annonces import annoncer_detachement, annoncer_rattachement
 from app.usecases.appel import Appel
 from app.usecases.consentements import Consentements
 from domain.activite import Activite
@@ -51,7 +51,7 @@ class Rattachements:
         await tx.sessions.terminer_toutes(titulaire.id, "rattachement", sauf=titulaire.session_id)
         details = {"fournisseur": identite.fournisseur, "champs": changes}
         await tx.registre.noter(titulaire.id, Activite(nature="identite_rattachee", details=details))
-        await prevenir(tx, titulaire.id, identite.fournisseur, changes)
+        await annoncer_rattachement(tx, titulaire.id, identite.fournisseur, changes)
         return ResultatRattachement(deja_rattachee=False)
 
     async def reauthentifier(self, tx: Transaction, passage: Passage, identite: IdentiteRecue) -> ResultatReauthentification:

@@ -18,8 +18,7 @@ from domain.erreurs import ChampsInvalides, CodeExpire, LienExpire, LienInvalide
 from domain.jetons import Trousseau
 from domain.limites import Limite, Regulateur
 from domain.outils import Formats, Outils
-from domain.ports import Hacheur, Systeme
-from domain.ports import Recuperations as Depot
+from domain.ports import DepotRecuperations, Hacheur, Systeme
 from domain.recuperation import (
     PATIENCE,
     ConfirmationRecuperation,
@@ -42,7 +41,7 @@ class Recuperations:
         self,
         *,
         store: Store,
-        depot: Depot,
+        depot: DepotRecuperations,
         preuves: Preuves,
         rejeux: Rejeux,
         regulateur: Regulateur,

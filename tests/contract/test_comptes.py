@@ -14,7 +14,7 @@ import pytest
 from adapters.postgres.store import PgStore
 from domain import identifiant
 from domain.activation import Canal, Jeton
-from domain.compte import CompteEnAttente, Contact, NouveauCompte
+from domain.compte import Contact, InscriptionOuverte, NouveauCompte
 from domain.formulaire import lire
 from domain.inscription import DemandeInscription
 from domain.juridique import Acte, Version
@@ -52,12 +52,12 @@ async def les_actes(proprietaire: asyncpg.Connection) -> list[Acte]:
     return [Acte(nature="acceptation", objet="cgu", document=Version(**dict(ligne)))]
 
 
-async def ouvrir(store: PgStore, compte: NouveauCompte, actes: Sequence[Acte] = ()) -> CompteEnAttente | None:
+async def ouvrir(store: PgStore, compte: NouveauCompte, actes: Sequence[Acte] = ()) -> InscriptionOuverte | None:
     async with store.transaction() as tx:
         return await tx.comptes.ouvrir(compte, actes, DUREE, "requete")
 
 
-async def ouvert(store: PgStore, **changes: Any) -> CompteEnAttente:
+async def ouvert(store: PgStore, **changes: Any) -> InscriptionOuverte:
     compte = await ouvrir(store, un_compte(**changes))
     assert compte is not None
     return compte
@@ -67,7 +67,7 @@ async def test_an_account_is_read_as_it_was_opened(store: PgStore, proprietaire:
     rendu = await ouvrir(store, un_compte(), await les_actes(proprietaire))
     assert rendu is not None
     async with store.lecture() as comptes:
-        lu = await comptes.en_attente(rendu.id)
+        lu = await comptes.inscription(rendu.id)
     assert lu is not None
     assert sorted(lu.contacts, key=str) == sorted(rendu.contacts, key=str)
     assert [getattr(lu, c) for c in lu.__struct_fields__ if c != "contacts"] == [
@@ -124,14 +124,14 @@ async def test_only_pending_and_active_accounts_are_read(store: PgStore, proprie
     for etat in ("suspendu", "efface"):
         await proprietaire.execute("update comptes set etat = $1, active_le = horloge()", etat)
         async with store.lecture() as comptes:
-            assert await comptes.en_attente(compte.id) is None
-            assert await comptes.en_attente(uuid4()) is None
+            assert await comptes.inscription(compte.id) is None
+            assert await comptes.inscription(uuid4()) is None
 
 
 async def test_who_waits_for_an_account_finds_it_as_the_other_left_it(store: PgStore, proprietaire: asyncpg.Connection) -> None:
     compte = await ouvert(store)
 
-    async def attendre() -> CompteEnAttente | None:
+    async def attendre() -> InscriptionOuverte | None:
         async with store.transaction() as tx:
             return await tx.comptes.verrouiller(compte.id)
 
@@ -174,7 +174,7 @@ async def test_activating_proves_the_contact_closes_the_other_proofs_and_happens
         assert await tx.comptes.effacer_demande(compte.id) is False
     assert {ligne["livraison"] for ligne in await proprietaire.fetch("select livraison from outbox")} == {"annule"}
     async with store.lecture() as comptes:
-        lu = await comptes.en_attente(compte.id)
+        lu = await comptes.inscription(compte.id)
     assert lu is not None
     assert (lu.etat, lu.activations) == ("actif", ())
 

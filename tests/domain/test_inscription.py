@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from domain.activation import ActivationVue, Essai, Jeton, LienSuivi
-from domain.compte import CompteEnAttente, Contact
+from domain.compte import Contact, InscriptionOuverte
 from domain.erreurs import ChampsInvalides
 from domain.formulaire import lire
 from domain.inscription import CorrectionContacts, DemandeInscription, InscriptionCreee, contexte_mot_de_passe, vue
@@ -308,8 +308,8 @@ PERSONNEL = re.compile(
 )
 
 
-def _compte(*contacts: Contact) -> CompteEnAttente:
-    return CompteEnAttente(
+def _compte(*contacts: Contact) -> InscriptionOuverte:
+    return InscriptionOuverte(
         id=UUID(int=0),
         etat="en_attente",
         type="citoyen",

@@ -20,7 +20,7 @@ from app.usecases.identifiants import Noms
 from app.usecases.securite import Evenement
 from domain.activation import Essai, Jeton, LienSuivi
 from domain.activite import Activite, ActiviteVue, Fil, LigneActivite, Nature
-from domain.compte import CompteEnAttente, Contact, NouveauCompte
+from domain.compte import Contact, InscriptionOuverte, NouveauCompte
 from domain.consentements import ChoixDiffusion, DemandeDesinscription, ReponseParentale
 from domain.export import DemandeAnnulation, DemandeEffacement
 from domain.formulaire import lire
@@ -319,7 +319,7 @@ def _porteurs() -> list[Any]:
         InscriptionCreee(id=UUID(int=0), etat="en_attente", profil="citoyen", identifiant="canarinom", canaux=[],
                          expire_le=datetime.now(UTC), activation=None, secret="Canari!73orage"),
         NouveauCompte(base="canarinom", profil=demandes[0].profil, empreinte_mdp="Canari!73orage", **compte),
-        CompteEnAttente(
+        InscriptionOuverte(
             etat="actif", type="citoyen", expire_le=datetime.now(UTC), expiree=False, remise=False, activations=(), **compte
         ),
         contact,
