@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.avis import CANAL
 from adapters.postgres.comptes import TENIR
 from adapters.postgres.registre import DERNIERS_ACTES
 from domain.activation import OPPOSITION, Canal, Jeton
@@ -122,12 +123,12 @@ _RETIRER_MOBILE = text(
 )
 _PROUVE_LE = text("select verifie_le from contacts where compte_id = :compte and nature = :nature and valeur = :destination")
 _DEMETTRE = text(
-    """
+    f"""
     update contacts set verifie_le = null
      where compte_id = :compte
        and verifie_le > greatest(cast(:depuis as timestamptz), horloge() - cast(:opposition as interval))
-    returning case nature when 'email' then 'email' else 'sms' end as canal, valeur
-    """
+    returning {CANAL} as canal, valeur
+    """  # noqa: S608  (constants)
 )
 _PREVOIR = text("update comptes set effacement_le = horloge() + :delai where id = :compte returning effacement_le")
 _PREVU = text("select effacement_le is not null from comptes where id = :compte")
