@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.settings import Settings
 from tests.builders import MOT_DE_PASSE, un_citoyen, une_demande
 from tests.e2e.portail import Portail
 from tests.e2e.processus import Comptoir, port_libre
@@ -78,14 +79,15 @@ async def eprouver(portail: Portail, http: httpx.AsyncClient, locaux: Appels) ->
     return trop_longs
 
 
-async def test_no_task_outlives_its_caller(federe: Service) -> None:
-    rappels = [await federe.chez_le_fournisseur() for _ in range(ENSEMBLE)]
-    await federe.reseau.casser(lenteur=SILENCE)
-    avant = asyncio.all_tasks()
-    assert await solliciter(federe.http, federe.settings.origine, rappels, RETOUR) < SILENCE / 2
-    if nouvelles := asyncio.all_tasks() - avant:
-        _, restees = await asyncio.wait(nouvelles, timeout=SILENCE / 4)
-        assert not restees
+async def test_no_task_outlives_its_caller(settings: Settings) -> None:
+    async with Service(settings, simulateur=True, delai=None) as federe:
+        rappels = [await federe.chez_le_fournisseur() for _ in range(ENSEMBLE)]
+        await federe.reseau.casser(lenteur=SILENCE)
+        avant = asyncio.all_tasks()
+        assert await solliciter(federe.http, federe.settings.origine, rappels, RETOUR) < SILENCE / 2
+        if nouvelles := asyncio.all_tasks() - avant:
+            _, restees = await asyncio.wait(nouvelles, timeout=SILENCE / 4)
+            assert not restees
 
 
 async def solliciter(http: httpx.AsyncClient, url: str, rappels: list[str], retour: str) -> float:
