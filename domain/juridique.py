@@ -58,6 +58,14 @@ def objet_de(liste: str) -> str:
     return f"diffusion.{liste}"
 
 
+class ActeRetenu(Struct, frozen=True, kw_only=True):
+    """What an account last said of one object of the ledger."""
+
+    version: str
+    valeur: bool
+    par: Par
+
+
 def actes_d_inscription(en_vigueur: Mapping[str, Version], consentements: Mapping[str, bool]) -> list[Acte]:
     """What a sign-up records. A box left empty records nothing: it was not asked (RGPD, recital 32)."""
     return [

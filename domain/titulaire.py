@@ -14,7 +14,8 @@ from domain.activation import Canal
 from domain.compte import CONTACT_DU_CANAL, Langue, Nature
 from domain.erreurs import CguAReaccepter, ReauthentificationRequise, SessionFinie
 from domain.federation import IdentiteAttachee
-from domain.inscription import contexte_mot_de_passe
+from domain.inscription import LISTES, contexte_mot_de_passe
+from domain.juridique import CGU, RGPD, ActeRetenu, objet_de
 from domain.profils import Citoyen, Presumee, Profil, au_plus_tard
 
 P = TypeVar("P", bound=Profil)
@@ -56,7 +57,8 @@ class ContactTenu(Struct, frozen=True, kw_only=True):
 class Titulaire(Struct, frozen=True, kw_only=True):
     """An active account seen from one of its live sessions. `provenances`: of the fields of the profile that are not declared.
 
-    `cgu_acceptees` and `cgu_en_vigueur`: versions. `recent`: who this is was proven in this session a short time ago.
+    `actes`: the last of each object of the ledger; `cgu_en_vigueur`: a version. `recent`: who this is was proven in this
+    session a short time ago.
     """
 
     id: UUID
@@ -67,10 +69,8 @@ class Titulaire(Struct, frozen=True, kw_only=True):
     provenances: dict[str, Provenance]
     contacts: tuple[ContactTenu, ...]
     identites: tuple[IdentiteAttachee, ...]
-    diffusion: dict[str, bool]
-    cgu_acceptees: str
+    actes: dict[str, ActeRetenu]
     cgu_en_vigueur: str
-    rgpd_connue: str
     rgpd_en_vigueur: str
     mot_de_passe_defini: bool
     recent: bool
@@ -83,6 +83,19 @@ class Titulaire(Struct, frozen=True, kw_only=True):
 
     def contact(self, canal: Canal) -> ContactTenu | None:
         return next((c for c in self.contacts if c.nature == CONTACT_DU_CANAL[canal]), None)
+
+    @property
+    def cgu_acceptees(self) -> str:
+        return self.actes[CGU].version
+
+    @property
+    def rgpd_connue(self) -> str:
+        return self.actes[RGPD].version
+
+    @property
+    def diffusion(self) -> dict[str, bool]:
+        """The mailings that were ever decided of."""
+        return {liste: acte.valeur for liste in LISTES if (acte := self.actes.get(objet_de(liste)))}
 
     @property
     def telephone_fixe(self) -> str | None:

@@ -11,19 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.activite import Activite
-from domain.juridique import Acte, Par
+from domain.inscription import LISTES
+from domain.juridique import Acte, ActeRetenu, Par, objet_de
 from domain.transaction import Registre
 
-# The last line of each object, for the account `c` of the statement it stands in: one probe of the index an object.
-DERNIERS_ACTES = """
-    with recursive derniers as (
-      (select objet, nature, valeur, document_version, par from actes_juridiques
-        where compte_id = c.id order by objet, id desc limit 1)
-      union all
-      select suivant.* from derniers cross join lateral (
-        select a.objet, a.nature, a.valeur, a.document_version, a.par from actes_juridiques a
-         where a.compte_id = c.id and a.objet > derniers.objet order by a.objet, a.id desc limit 1) suivant)
-"""
 # For the account `compte` of the statement it stands in.
 ACTER = """
     insert into actes_juridiques
@@ -34,14 +25,7 @@ ACTER = """
                           cast(:a_par as text[]), cast(:a_langues as text[])) a
 """
 _ACTER = text(f"with compte as (select cast(:compte as uuid) as id) {ACTER}")
-_DIFFUSION = text(
-    f"""
-    select ({DERNIERS_ACTES}
-             select jsonb_object_agg(substr(objet, 11), par) filter (where valeur) from derniers where nature = 'consentement'
-           ) as diffusion
-      from comptes c where id = :compte and etat in ('actif', 'suspendu')
-    """  # noqa: S608  (constants)
-)
+_RETENUS = text("select actes from comptes where id = :compte and etat in ('actif', 'suspendu')")
 _NOTER = text("insert into activites (compte_id, nature, details) values (:compte, :nature, cast(:details as jsonb))")
 
 
@@ -55,8 +39,11 @@ class PgRegistre(Registre):
         await self._connexion.execute(_ACTER, {"compte": compte_id, "requete": requete} | colonnes(actes))
 
     async def diffusion(self, compte_id: UUID) -> dict[str, Par] | None:
-        ligne = (await self._connexion.execute(_DIFFUSION, {"compte": compte_id})).one_or_none()
-        return None if ligne is None else ligne.diffusion or {}
+        actes = (await self._connexion.execute(_RETENUS, {"compte": compte_id})).scalar()
+        if actes is None:
+            return None
+        retenus = msgspec.convert(actes, dict[str, ActeRetenu])
+        return {liste: acte.par for liste in LISTES if (acte := retenus.get(objet_de(liste))) and acte.valeur}
 
     async def noter(self, compte_id: UUID, activite: Activite) -> None:
         details = msgspec.json.encode(activite.details).decode()

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.avis import CANAL
 from adapters.postgres.comptes import TENIR
-from adapters.postgres.registre import DERNIERS_ACTES
 from domain.activation import OPPOSITION, Canal, Jeton
 from domain.compte import CONTACT_DU_CANAL, Contact, Langue
 from domain.profils import Profil
@@ -22,8 +21,8 @@ from domain.session import FRAICHEUR
 from domain.titulaire import Provenance, Titulaire, mots_connus
 from domain.transaction import Titulaires
 
-# As JSON text, for msgspec to read at once: dates, ids and the profile's union are checked on the way in. The ledger is read by
-# its last lines alone, the texts in force in one pass; the session by its key (OFFSET is a fence), however many there are.
+# As JSON text, for msgspec to read at once: dates, ids and the profile's union are checked on the way in. The texts in
+# force are read in one pass; the session by its key (OFFSET is a fence), however many there are.
 TITULAIRE = f"""
     select json_build_object(
              'id', c.id, 'session_id', s.id, 'identifiant', c.identifiant, 'langue', c.langue, 'profil', c.profil,
@@ -36,18 +35,12 @@ TITULAIRE = f"""
                             'rattachee_le', rattachee_le, 'vue_le', vue_le, 'revendications', revendications)
                             order by rattachee_le)
                             from identites_federees where compte_id = c.id), '[]'),
-             'diffusion', coalesce(a.diffusion, '{{}}'),
-             'cgu_acceptees', a.cgu, 'cgu_en_vigueur', v.cgu, 'rgpd_connue', a.rgpd, 'rgpd_en_vigueur', v.rgpd,
+             'actes', c.actes, 'cgu_en_vigueur', v.cgu, 'rgpd_en_vigueur', v.rgpd,
              'mot_de_passe_defini', c.empreinte_mdp is not null,
              'recent', s.authentifiee_le > horloge() - interval '{FRAICHEUR.total_seconds()} seconds',
              'cree_le', c.cree_le, 'active_le', c.active_le, 'modifie_le', c.modifie_le)::text
       from comptes c
       join (select * from sessions where id = :session offset 0) s on s.compte_id = c.id
-     cross join lateral ({DERNIERS_ACTES}
-             select json_object_agg(substr(objet, 11), valeur) filter (where nature = 'consentement') as diffusion,
-                    max(document_version) filter (where objet = 'cgu') as cgu,
-                    max(document_version) filter (where objet = 'rgpd') as rgpd
-               from derniers) a
      cross join (
              select max(version) filter (where code = 'cgu') as cgu, max(version) filter (where code = 'rgpd') as rgpd
                from (select distinct on (code) code, version from documents_juridiques

@@ -197,9 +197,10 @@ async def test_however_long_a_ledger_its_last_choices_alone_are_read(proprietair
     await proprietaire.execute("analyze actes_juridiques")
     ordre = TITULAIRE.replace(":compte", f"'{compte}'").replace(":session", f"'{session}'")
     lu = json.loads(await proprietaire.fetchval(ordre))
-    assert (lu["diffusion"], lu["cgu_acceptees"]) == ({"alertes": False, "sms": False}, "2026-11")
+    choix = {objet: acte["valeur"] for objet, acte in lu["actes"].items()}
+    assert choix == {"cgu": True, "rgpd": True, "diffusion.alertes": False, "diffusion.sms": False}
     plan = json.loads(await proprietaire.fetchval(f"explain (analyze, format json) {ordre}"))
-    assert lus_dans(plan[0]["Plan"], "actes_juridiques") <= 8
+    assert lus_dans(plan[0]["Plan"], "actes_juridiques") == 0
 
 
 def lus_dans(noeud: dict[str, Any], table: str) -> float:

@@ -13,6 +13,7 @@ from msgspec import structs
 from domain.erreurs import CguAReaccepter, ChampsInvalides, ReauthentificationRequise, SessionFinie
 from domain.formulaire import ValeurInvalide, lire
 from domain.inscription import LISTES
+from domain.juridique import OBLIGATOIRES, ActeRetenu, objet_de
 from domain.modification import DemandeContact, ModificationMoi, fusionner, lire_contact, restantes
 from domain.moi import etiquette, vue
 from domain.profils import PROFILS, Profil
@@ -22,6 +23,7 @@ from tests.builders import Corps, des_outils, un_citoyen, un_representant, une_a
 OUTILS, INSTANT = des_outils(), datetime(2026, 11, 21, 12, tzinfo=UTC)
 VERIFIE = Provenance(source="franceconnect", verifie=True, verrouille=True)
 EMAIL = ContactTenu(nature="email", valeur="ines@exemple.fr", recoit_sms=False, verifie_le=INSTANT)
+ACCEPTES = {code: ActeRetenu(version="2026-11", valeur=True, par="titulaire") for code in OBLIGATOIRES}
 MOBILE = ContactTenu(nature="telephone_mobile", valeur="+33612345678", recoit_sms=True, verifie_le=None)
 
 
@@ -34,11 +36,16 @@ def un_titulaire(corps: Corps | None = None, **changes: Any) -> Titulaire:
     champs: dict[str, Any] = {
         "id": UUID(int=1), "session_id": UUID(int=2), "identifiant": "ines.dupont", "langue": "fr",
         "profil": un_profil(corps or un_citoyen()), "provenances": {}, "contacts": (EMAIL, MOBILE), "identites": (),
-        "diffusion": {}, "cgu_acceptees": "2026-11", "cgu_en_vigueur": "2026-11", "rgpd_connue": "2026-11",
-        "rgpd_en_vigueur": "2026-11", "mot_de_passe_defini": True, "recent": True,
-        "cree_le": INSTANT, "active_le": INSTANT, "modifie_le": None,
+        "actes": ACCEPTES, "cgu_en_vigueur": "2026-11", "rgpd_en_vigueur": "2026-11", "mot_de_passe_defini": True,
+        "recent": True, "cree_le": INSTANT, "active_le": INSTANT, "modifie_le": None,
     }  # fmt: skip
     return Titulaire(**champs | changes)
+
+
+def des_choix(**listes: bool) -> dict[str, ActeRetenu]:
+    """The ledger of somebody who chose so."""
+    choix = {objet_de(nom): ActeRetenu(version="2026-11", valeur=voulu, par="titulaire") for nom, voulu in listes.items()}
+    return ACCEPTES | choix
 
 
 def modifier(titulaire: Titulaire, **changes: Any) -> tuple[dict[str, Any], dict[str, str]]:
@@ -153,7 +160,7 @@ def test_every_field_of_the_profile_tells_where_it_comes_from(corps: Corps) -> N
 
 
 def test_contacts_are_told_with_their_proof_and_mailings_all_of_them() -> None:
-    lue = vue(un_titulaire(diffusion={"email": True, "alertes": False}))
+    lue = vue(un_titulaire(actes=des_choix(email=True, alertes=False)))
     assert [(c.nature, c.valeur, c.verifie, c.verifie_le, c.recoit_sms) for c in lue.contacts] == [
         ("email", "ines@exemple.fr", True, INSTANT, False), ("telephone_mobile", "+33612345678", False, None, True)
     ]  # fmt: skip
@@ -191,7 +198,7 @@ def test_the_validator_changes_with_whatever_is_read_and_with_nothing_else() -> 
         un_titulaire(identifiant="ines.martin"),
         un_titulaire(contacts=(EMAIL,)),
         un_titulaire(contacts=(EMAIL, structs.replace(MOBILE, verifie_le=INSTANT))),
-        un_titulaire(diffusion={"email": True}),
+        un_titulaire(actes=des_choix(email=True)),
         un_titulaire(cgu_en_vigueur="2027-01"),
         un_titulaire(provenances={"prenom": VERIFIE}),
         un_titulaire(mot_de_passe_defini=False),

@@ -333,7 +333,7 @@ def _porteurs() -> list[Any]:
         Titulaire(
             id=uuid4(), session_id=uuid4(), identifiant="canarinom", langue="fr", profil=demandes[0].profil, provenances={},
             contacts=(ContactTenu(nature="email", valeur="canari-mail@exemple.fr", recoit_sms=False, verifie_le=None),),
-            identites=(), diffusion={}, cgu_acceptees="a", cgu_en_vigueur="a", rgpd_connue="a", rgpd_en_vigueur="a",
+            identites=(), actes={}, cgu_en_vigueur="a", rgpd_en_vigueur="a",
             recent=True, mot_de_passe_defini=True, cree_le=datetime.now(UTC), active_le=datetime.now(UTC), modifie_le=None,
         ),
         Cle("essai", b"Canari!73orage"),
